@@ -1,0 +1,231 @@
+"""The table of commands: name, module, one line of help. Nothing else is imported until a command is called.
+
+``aiplan --help`` and ``aiplan --version`` are answered from this file alone, so that they stay instant however
+many planners there are. A command of two words (``energy published``) wins over a command of one with an
+argument.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+from typing import NamedTuple, NoReturn
+
+from aiplan._version import __version__
+from aiplan.errors import AiplanError, InputError, Problem
+
+
+class Command(NamedTuple):
+    """Where a command lives and what it answers."""
+
+    module: str
+    function: str
+    help: str
+
+
+COMMANDS: dict[str, Command] = {
+    "energy": Command(
+        "aiplan.planners.energy.command", "energy", "Wh, water and carbon per query, and GWh per day for a fleet"
+    ),
+    "energy published": Command(
+        "aiplan.planners.energy.command", "published", "public estimates moved to one boundary, side by side"
+    ),
+    "energy measured": Command(
+        "aiplan.planners.energy.command", "measured", "watts and J per token for rows of measured throughput"
+    ),
+    "catalog list": Command("aiplan.catalog.command", "list_entries", "what the catalog holds, by kind"),
+    "catalog show": Command("aiplan.catalog.command", "show", "one entry with every number's source and grade"),
+    "catalog lint": Command("aiplan.catalog.command", "lint", "check sources, units, rules and names of a catalog"),
+    "catalog schema": Command("aiplan.catalog.command", "schema", "JSON Schema of a kind of entry"),
+    "catalog index": Command("aiplan.catalog.command", "index", "rebuild the index of a catalog folder"),
+    "init": Command("aiplan.study.command", "init", "write a commented scenario to start from"),
+    "schema scenario": Command("aiplan.study.command", "schema_scenario", "JSON Schema of a scenario file"),
+    "schema result": Command("aiplan.study.command", "schema_result", "JSON Schema of --format json"),
+    "validate": Command("aiplan.study.command", "validate", "published numbers against what aiplan computes"),
+}
+
+OPTIONS = """\
+Options:
+  --version             print the version and exit
+  --show-completion     print the completion script of your shell
+  --install-completion  install it
+  --help                print this and exit"""
+
+EXIT_OK, EXIT_BUG, EXIT_INTERRUPTED, EXIT_TERMINATED = 0, 1, 130, 143
+
+
+def entry_point() -> NoReturn:
+    """The console script."""
+    code = main(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _silence_stdout()
+        code = EXIT_BUG
+    except OSError as error:
+        sys.stderr.write(f"error[E601]: cannot write to standard output: {error.strerror}\n")
+        _silence_stdout()
+        code = 6
+    sys.exit(code)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit code. No exception leaves this function.
+
+    Parameters
+    ----------
+    arguments : command line without the program's name
+    """
+    previous = _on_sigterm(_terminated)
+    try:
+        return _dispatch([_checked(argument) for argument in arguments])
+    except AiplanError as error:
+        sys.stderr.write(error.render() + "\n")
+        return error.exit_code
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else EXIT_OK
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        _silence_stdout()
+        return EXIT_BUG
+    except Exception as error:
+        if os.environ.get("AIPLAN_DEBUG"):
+            raise
+        sys.stderr.write(_bug_text(error))
+        return EXIT_BUG
+    finally:
+        _on_sigterm(previous)
+
+
+def _dispatch(arguments: list[str]) -> int:
+    if "_AIPLAN_COMPLETE" in os.environ or arguments[:1] in (["--show-completion"], ["--install-completion"]):
+        from aiplan.completion import complete
+
+        return complete(arguments)
+    if not arguments or arguments[0] in ("--help", "-h", "help"):
+        sys.stdout.write(overview())
+        return EXIT_OK
+    if arguments[0] == "--version":
+        sys.stdout.write(_version(verbose="--verbose" in arguments))
+        return EXIT_OK
+    for words in (2, 1):
+        name = " ".join(arguments[:words])
+        if len(arguments) >= words and name in COMMANDS:
+            return _run(name, _bare_explain(arguments[words:]))
+    group = {name: row for name, row in COMMANDS.items() if name.split(" ")[0] == arguments[0]}
+    if group and (len(arguments) == 1 or arguments[1] in ("--help", "-h")):
+        sys.stdout.write(overview(group))
+        return EXIT_OK
+    raise _unknown(arguments, group)
+
+
+def _run(name: str, arguments: list[str]) -> int:
+    """Import the one module that is needed and let Typer parse the rest."""
+    from importlib import import_module
+
+    import typer
+
+    row = COMMANDS[name]
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    siblings = [other for other in COMMANDS if other.startswith(name + " ")]
+    epilog = f"See also: {', '.join(f'aiplan {other}' for other in siblings)}" if siblings else None
+    app.command(name=name, epilog=epilog)(getattr(import_module(row.module), row.function))
+    typer.main.get_command(app).main(args=arguments, prog_name=f"aiplan {name}")
+    return EXIT_OK
+
+
+def _bare_explain(arguments: list[str]) -> list[str]:
+    """``--explain`` without a line explains all of them; Typer has no options with an optional value."""
+    out: list[str] = []
+    for number, argument in enumerate(arguments):
+        following = arguments[number + 1] if number + 1 < len(arguments) else "-"
+        out.append("--explain=all" if argument == "--explain" and following.startswith("-") else argument)
+    return out
+
+
+def overview(commands: dict[str, Command] | None = None) -> str:
+    """Help of the whole tool, or of one group of commands."""
+    table = commands or COMMANDS
+    width = max(map(len, table))
+    rows = [f"  {name:<{width}}  {row.help}" for name, row in table.items()]
+    if commands:
+        return "\n".join([f"Usage: aiplan {next(iter(table)).split(' ')[0]} COMMAND", "", "Commands:", *rows, ""])
+    intro = [
+        "Usage: aiplan COMMAND [SCENARIO] [OPTIONS]",
+        "",
+        "Plan AI datacenters from tokens to watts to dollars: every number with its source,",
+        "every estimate with its error.",
+        "",
+        "Examples:",
+        "  aiplan energy                                   Wh per query of today's models",
+        "  aiplan energy oviedo-2026 --format json         the published study, reproduced",
+        "",
+        "Commands:",
+    ]
+    return "\n".join([*intro, *rows, "", OPTIONS, "", "`aiplan COMMAND --help` says more.", ""])
+
+
+def _version(*, verbose: bool) -> str:
+    text = f"aiplan {__version__}\n"
+    if verbose:
+        import platform
+
+        from aiplan.catalog.loader import Catalog
+
+        catalog = Catalog()
+        text += f"catalog {catalog.version} {catalog.sha256}\npython {platform.python_version()}\n"
+        text += f"platform {platform.platform()}\n"
+    return text
+
+
+def _checked(argument: str) -> str:
+    """Refuse control characters before any message can repeat them to the terminal."""
+    if not argument.isprintable() and any(not char.isprintable() and char not in "\n\t" for char in argument):
+        shown = "".join(char if char.isprintable() else "?" for char in argument)[:80]
+        raise InputError(Problem("E114", f"argument '{shown}' holds control characters", hint="remove them"))
+    return argument
+
+
+def _unknown(arguments: list[str], group: dict[str, Command]) -> InputError:
+    import difflib
+
+    text = " ".join(arguments[:2]) if group else arguments[0]
+    near = difflib.get_close_matches(text, list(group or COMMANDS), n=1, cutoff=0.5)
+    hint = f"did you mean `aiplan {near[0]}`?" if near else "see `aiplan --help`"
+    return InputError(Problem("E115", f"no command 'aiplan {text[:80]}'", hint=hint))
+
+
+def _bug_text(error: Exception) -> str:
+    return (
+        f"error[E900]: aiplan failed on its own account: {type(error).__name__}: {_safe(str(error))[:300]}\n"
+        "help: this is a bug; please report the command and the scenario (AIPLAN_DEBUG=1 shows where)\n"
+    )
+
+
+def _safe(text: str) -> str:
+    return "".join(char if char.isprintable() else "?" for char in text)
+
+
+def _terminated(_signal: int, _frame: FrameType | None) -> None:
+    raise SystemExit(EXIT_TERMINATED)
+
+
+def _on_sigterm(handler: object) -> object:
+    """Install a SIGTERM handler where that is possible; the previous one."""
+    try:
+        return signal.signal(signal.SIGTERM, handler)  # type: ignore[arg-type]
+    except (ValueError, TypeError):
+        return None
+
+
+def _silence_stdout() -> None:
+    """Point stdout nowhere, so that the interpreter's own flush at exit cannot fail again."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError):
+        pass

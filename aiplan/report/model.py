@@ -1,0 +1,162 @@
+"""What a planner hands to the door out: lines, tables, warnings and where every input came from.
+
+Numbers here are final: renderers format, they never compute. A missing number is ``None``, never NaN.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+Cell = float | int | bool | str | None
+
+GRADES = ("measured", "datasheet", "paper", "vendor_claim", "estimate", "assumption")
+"""Grades of evidence, best first."""
+
+
+@dataclass(frozen=True, slots=True)
+class InputRecord:
+    """One input as it was used: what ``--explain`` and the assumption marks are made from.
+
+    Attributes
+    ----------
+    path : dotted path in the scenario or catalog, e.g. ``facility.pue``
+    label : the field's name for people
+    value : number (median where uncertain), text or None
+    unit : unit of ``value``, None when it has none
+    distribution : text of the distribution, empty for a fixed number
+    grade, evidence : how good the number is and how it was seen (published, second-hand, ...)
+    sources : ids of the catalog's sources, or ``file:line`` of the scenario
+    """
+
+    path: str
+    label: str
+    value: Cell
+    unit: str | None = None
+    distribution: str = ""
+    grade: str = "assumption"
+    evidence: str = "published"
+    sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The smallest unit of a result.
+
+    ``value`` is the median of a sampled quantity unless the label says mean; the quantile fields are None for a
+    quantity that was not sampled. ``inputs`` are paths of the records that move the line (largest effect first)
+    and ``effects`` how far each moves it when raised by a tenth (a relative change, aligned with ``inputs``).
+    """
+
+    id: str
+    label: str
+    value: Cell
+    unit: str | None
+    p5: float | None = None
+    p25: float | None = None
+    p50: float | None = None
+    p75: float | None = None
+    p95: float | None = None
+    mean: float | None = None
+    grade: str = "assumption"
+    sources: tuple[str, ...] = ()
+    formula: str = ""
+    inputs: tuple[str, ...] = ()
+    effects: tuple[float, ...] = ()
+
+    @property
+    def sampled(self) -> bool:
+        """Whether the line carries quantiles."""
+        return self.p50 is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table: its id carries the unit, ``label`` and ``unit`` are for people."""
+
+    id: str
+    label: str = ""
+    unit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Flat records: one spreadsheet sheet, one CSV.
+
+    ``assumed`` holds (row index, column id) of cells that rest on an assumption and get a mark on screen.
+    ``shown`` says whether the table format prints it without being asked (``--table`` prints any).
+    """
+
+    id: str
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    assumed: frozenset[tuple[int, str]] = frozenset()
+    shown: bool = True
+
+    def records(self) -> list[dict[str, Cell]]:
+        """Rows as dictionaries keyed by column id."""
+        ids = [column.id for column in self.columns]
+        return [dict(zip(ids, row, strict=True)) for row in self.rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Warn:
+    """Something the reader must know to use the numbers: not an error."""
+
+    code: str
+    message: str
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A named input file with the hash of what was resolved from it."""
+
+    name: str
+    sha256: str
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A finished answer, ready for any renderer.
+
+    ``headline`` is one sentence a newcomer can quote; ``context`` are (label, text) pairs printed above the
+    tables: boundary, models, server, date of the data.
+    """
+
+    planner: str
+    title: str
+    headline: str
+    scenario: Origin
+    catalog: Origin
+    seed: int
+    samples: int
+    lines: tuple[Line, ...]
+    tables: tuple[Table, ...] = ()
+    warnings: tuple[Warn, ...] = ()
+    not_modelled: tuple[str, ...] = ()
+    inputs: tuple[InputRecord, ...] = ()
+    sources: dict[str, str] = field(default_factory=dict)
+    context: tuple[tuple[str, str], ...] = ()
+    boundary: str | None = None
+    stamp: str | None = None
+
+    def line(self, line_id: str) -> Line:
+        """The line with this id; KeyError when there is none."""
+        for line in self.lines:
+            if line.id == line_id:
+                return line
+        raise KeyError(line_id)
+
+    def table(self, table_id: str) -> Table:
+        """The table with this id; KeyError when there is none."""
+        for table in self.tables:
+            if table.id == table_id:
+                return table
+        raise KeyError(table_id)
+
+
+def worst_grade(grades: list[str] | tuple[str, ...]) -> str:
+    """The weakest of several grades; ``measured`` for an empty list, so that it is the neutral element."""
+    return max(grades, key=GRADES.index, default=GRADES[0])
