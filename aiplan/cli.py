@@ -28,7 +28,9 @@ class Command(NamedTuple):
 
 COMMANDS: dict[str, Command] = {
     "energy": Command(
-        "aiplan.planners.energy.command", "energy", "Wh, water and carbon per query, and GWh per day for a fleet"
+        "aiplan.planners.energy.command",
+        "energy",
+        "Wh, water and carbon per query, and GWh per day for a fleet",
     ),
     "energy published": Command(
         "aiplan.planners.energy.command", "published", "public estimates moved to one boundary, side by side"

@@ -75,6 +75,7 @@ _BASE: dict[str, tuple[str, str, float]] = {
     "c": ("°C", "temperature", 1.0),
     "deg": ("°", "angle", 1.0),
     "percent": ("%", "percent", 1.0),
+    "meters": ("m", "length", 1.0),
     "acre": ("acre", "area", 1.0),
     "hz": ("Hz", "frequency", 1.0),
     "local": ("local currency", "local money", 1.0),

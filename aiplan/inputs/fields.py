@@ -21,7 +21,7 @@ from aiplan.errors import InputError, Problem
 from aiplan.inputs.positions import Positions
 from aiplan.inputs.quantity import Quantity, describe, parse_quantity
 from aiplan.inputs.reader import Document, Path_
-from aiplan.uncertainty.distributions import SpecError
+from aiplan.uncertainty.distributions import Choice, Constant, Empirical, SpecError
 from aiplan.units import convertible
 
 
@@ -42,26 +42,42 @@ S = TypeVar("S", bound=Section)
 M = TypeVar("M", bound=BaseModel)
 
 
-def quantity(low: float = 0.0, high: float = float("inf"), *, above: float | None = None) -> Any:
+def quantity(
+    low: float = 0.0,
+    high: float = float("inf"),
+    *,
+    above: float | None = None,
+    sane: tuple[float, float] | None = None,
+) -> Any:
     """Annotation of a number that may be uncertain, with its physical bounds.
 
-    ``low`` and ``high`` bound the nominal value and the support of a bounded distribution; ``above`` is an
-    exclusive lower bound. The tails of an unbounded distribution are the user's responsibility and are reported
-    by the planner when they matter.
+    Parameters
+    ----------
+    low, high : bounds no draw may leave; a distribution that can is refused unless it is truncated
+    above : exclusive lower bound, in place of ``low``
+    sane : narrower range for the nominal value, where tails beyond it are tolerated (the planner warns of them)
     """
 
     def validate(raw: object) -> Quantity:
         try:
-            found = parse_quantity(raw, (low, high))
+            found = parse_quantity(raw, (low if above is None else above, high))
         except SpecError as error:
             items = [(item.path, item.message, item.hint) for item in error.problems]
             raise PydanticCustomError("quantity", "{text}", {"text": str(error), "items": items}) from None
+        nominal = sane or (low, high)
+        if not nominal[0] <= found.value <= nominal[1] or (above is not None and found.value <= above):
+            text = f"must be {_bounds(*nominal, above)}, got {found.value:g}"
+            raise PydanticCustomError("bounds", "{text}", {"text": text, "hint": "check the value and its unit"})
         floor, ceiling = found.distribution.support
-        worst_low = min(found.value, floor) if floor > float("-inf") else found.value
-        worst_high = max(found.value, ceiling) if ceiling < float("inf") else found.value
-        if worst_low < low or worst_high > high or (above is not None and worst_low <= above):
-            text = f"must be {_bounds(low, high, above)}, got {_reach(found, worst_low, worst_high)}"
-            raise PydanticCustomError("bounds", "{text}", {"text": text})
+        discrete = isinstance(found.distribution, Choice | Empirical | Constant)
+        too_low = floor < (low if above is None else above) or (discrete and above is not None and floor <= above)
+        if too_low or ceiling > high:
+            text = f"must stay {_bounds(low, high, above)}, but {found.distribution.text()} reaches beyond"
+            raise PydanticCustomError(
+                "bounds",
+                "{text}",
+                {"text": text, "hint": "write truncate = true beside it to cut the distribution"},
+            )
         return found
 
     def schema(source: Any, handler: Callable[[Any], core_schema.CoreSchema]) -> core_schema.CoreSchema:
@@ -87,12 +103,6 @@ def _bounds(low: float, high: float, above: float | None) -> str:
     if high < float("inf"):
         parts.append(f"<= {high:g}")
     return " and ".join(parts)
-
-
-def _reach(found: Quantity, low: float, high: float) -> str:
-    if not found.uncertain:
-        return f"{found.value:g}"
-    return f"{found.distribution.text()} reaching from {low:g} to {high:g}"
 
 
 Positive = quantity(above=0.0)
@@ -201,7 +211,11 @@ def _translate(model: type[BaseModel], item: Any, raw: Mapping[str, Any]) -> lis
     if kind == "quantity":
         return [((*path, *sub), message, hint, "E102") for sub, message, hint in item["ctx"]["items"]]
     if kind == "bounds":
-        return [(path, item["ctx"]["text"], "check the value and its unit", "E102")]
+        return [(path, item["ctx"]["text"], item["ctx"]["hint"], "E102")]
+    if kind in ("too_short", "too_long"):
+        limit = item["ctx"].get("min_length") if kind == "too_short" else item["ctx"].get("max_length")
+        size = "at least" if kind == "too_short" else "at most"
+        return [(path, f"must have {size} {limit} items", "see the description of the field", "E102")]
     if kind in _MESSAGES:
         message, hint, code = _MESSAGES[kind]
         if kind == "missing":

@@ -104,6 +104,13 @@ def parse_quantity(raw: object, bounds: tuple[float, float] | None = None) -> Qu
     return Quantity(distribution.median, distribution)
 
 
+def _plain(raw: object) -> Distribution:
+    """A fixed number; raises SpecError for anything else."""
+    if isinstance(raw, bool) or not isinstance(raw, int | float):
+        raise SpecError([SpecProblem((), f"must be a number, got {describe(raw)}", "write a number")])
+    return parse(raw)
+
+
 def _parse_table(raw: Mapping[str, Any], bounds: tuple[float, float] | None) -> Quantity:
     problems: list[SpecProblem] = []
     distribution: Distribution | None = None
@@ -117,19 +124,21 @@ def _parse_table(raw: Mapping[str, Any], bounds: tuple[float, float] | None) -> 
         except SpecError as error:
             prefix = ("dist",) if "dist" in raw else ()
             problems += [SpecProblem((*prefix, *item.path), item.message, item.hint) for item in error.problems]
-    value = raw.get("value")
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
-        problems.append(SpecProblem(("value",), f"must be a number, got {describe(value)}", "write a number"))
-        value = None
-    elif value is None and spec is None:
+    value: Distribution | None = None
+    if "value" in raw:
+        try:
+            value = _plain(raw["value"])
+        except SpecError as error:
+            problems += [SpecProblem(("value", *item.path), item.message, item.hint) for item in error.problems]
+    elif spec is None:
         problems.append(SpecProblem((), "has neither 'value' nor a distribution", "add value = ..."))
     problems += _check_extras(raw)
-    if problems:
+    chosen = distribution or value
+    if problems or chosen is None:
         raise SpecError(problems)
-    chosen = distribution if distribution is not None else Constant(float(value))  # type: ignore[arg-type]
     low, high = raw.get("range") or (None, None)
     return Quantity(
-        float(value) if value is not None else chosen.median,
+        (value or chosen).median,
         chosen,
         raw.get("source"),
         raw.get("grade"),
@@ -165,7 +174,14 @@ def _check_extras(raw: Mapping[str, Any]) -> list[SpecProblem]:
 
 def describe(value: object) -> str:
     """A found value named by type, for messages."""
-    names = {bool: "a boolean", str: "text", list: "a list", dict: "a table", int: "an integer", float: "a number"}
+    names = {
+        bool: "a boolean",
+        str: "text",
+        list: "a list",
+        dict: "a table",
+        int: "an integer",
+        float: "a number",
+    }
     name = names.get(type(value), type(value).__name__)
     shown = repr(value)
     return f"{name} {shown}" if len(shown) <= 40 and not isinstance(value, dict | list) else name

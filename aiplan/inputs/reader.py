@@ -64,10 +64,17 @@ def read_toml(path: Path, name: str | None = None) -> Document:
     InputError naming every problem found.
     """
     shown = name or str(path)
-    return parse_toml(_read_bytes(path, shown), shown, path)
+    return parse_toml(read_bytes(path, shown), shown, path)
 
 
-def _read_bytes(path: Path, shown: str) -> bytes:
+def read_bytes(path: Path, shown: str, limit: int = MAX_BYTES) -> bytes:
+    """Bytes of a regular file of at most ``limit`` bytes.
+
+    Raises
+    ------
+    InputError for anything else: missing, unreadable, a folder, a pipe, a device, too large.
+    """
+
     def refuse(message: str, hint: str, code: str = "E001") -> InputError:
         return InputError(Problem(code, message, file=shown, hint=hint))
 
@@ -82,10 +89,10 @@ def _read_bytes(path: Path, shown: str) -> bytes:
     with os.fdopen(descriptor, "rb") as file:
         info = os.fstat(file.fileno())
         if not stat.S_ISREG(info.st_mode):
-            raise refuse("is not a regular file", "give a TOML file, not a folder, pipe or device")
-        if info.st_size > MAX_BYTES:
-            raise refuse(f"has {info.st_size:,} bytes, more than {MAX_BYTES:,}", "split the file", "E002")
-        return file.read(MAX_BYTES + 1)
+            raise refuse("is not a regular file", "give a file, not a folder, pipe or device")
+        if info.st_size > limit:
+            raise refuse(f"has {info.st_size:,} bytes, more than {limit:,}", "split the file", "E002")
+        return file.read(limit)
 
 
 def parse_toml(raw: bytes, shown: str, path: Path | None = None) -> Document:
@@ -139,10 +146,10 @@ def _guard_text(text: str, shown: str) -> None:
         if depth > MAX_DEPTH:
             complain(match.start(), f"nests more than {MAX_DEPTH} deep", "flatten the structure")
             break
-    if match := _LONG_KEY.search(bare):
-        complain(match.start(), f"has a key of more than {MAX_KEY_PARTS} parts", "shorten the key")
-    if match := _LONG_NUMBER.search(bare):
-        complain(match.start(), f"has a number of more than {MAX_DIGITS} digits", "round it")
+    if long_key := _LONG_KEY.search(bare):
+        complain(long_key.start(), f"has a key of more than {MAX_KEY_PARTS} parts", "shorten the key")
+    if long_number := _LONG_NUMBER.search(bare):
+        complain(long_number.start(), f"has a number of more than {MAX_DIGITS} digits", "round it")
     if problems:
         raise InputError(problems)
 

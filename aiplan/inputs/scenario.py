@@ -139,9 +139,7 @@ def _short(text: str) -> str:
     return printable(text)[:80]
 
 
-def load_scenario(
-    text: str, model: type[S], overrides: Sequence[str] = (), planner: str | None = None
-) -> Scenario[S]:
+def load_scenario(text: str, model: type[S], overrides: Sequence[str] = (), planner: str | None = None) -> Scenario[S]:
     """Load, resolve and check a scenario for a planner.
 
     Parameters

@@ -40,7 +40,11 @@ def quantity_schema(low: float, high: float, above: float | None) -> dict[str, A
         "range": {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2},
         "note": {"type": "string"},
     }
-    sourced = {"type": "object", "properties": provenance, "anyOf": [{"required": ["value"]}, {"required": ["dist"]}]}
+    sourced = {
+        "type": "object",
+        "properties": provenance,
+        "anyOf": [{"required": ["value"]}, {"required": ["dist"]}],
+    }
     return {"anyOf": [number, *kinds, sourced]}
 
 

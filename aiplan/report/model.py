@@ -42,9 +42,10 @@ class InputRecord:
 class Line:
     """The smallest unit of a result.
 
-    ``value`` is the median of a sampled quantity unless the label says mean; the quantile fields are None for a
-    quantity that was not sampled. ``inputs`` are paths of the records that move the line (largest effect first)
-    and ``effects`` how far each moves it when raised by a tenth (a relative change, aligned with ``inputs``).
+    ``value`` is the median of a sampled quantity unless the label says mean; the quantile fields are None for
+    a quantity that was not sampled. ``inputs`` are paths of the records that move the line (largest effect
+    first) and ``effects`` how far each moves it when raised by a tenth (a relative change, aligned with
+    ``inputs``).
     """
 
     id: str

@@ -75,9 +75,7 @@ def test_nodes_tie_energy_to_power() -> None:
     nodes = float(node_count(node_seconds, queries, busy))
     assert nodes == pytest.approx(3_858.02, rel=1e-5)
     energy_wh = node_seconds * power_w / 3600
-    assert float(average_power_mw(fleet_gwh_per_day(energy_wh, queries))) == pytest.approx(
-        nodes * busy * power_w / 1e6
-    )
+    assert float(average_power_mw(fleet_gwh_per_day(energy_wh, queries))) == pytest.approx(nodes * busy * power_w / 1e6)
 
 
 def test_nodes_of_classes_add_up() -> None:
@@ -107,6 +105,4 @@ def test_homogeneity(energy: float, queries: float, k: float) -> None:
     once = float(fleet_gwh_per_day(energy, queries))
     assert float(fleet_gwh_per_day(k * energy, queries)) == pytest.approx(k * once)
     assert float(fleet_gwh_per_day(energy, k * queries)) == pytest.approx(k * once)
-    assert float(node_count(energy, k * queries, 0.5)) == pytest.approx(
-        k * float(node_count(energy, queries, 0.5))
-    )
+    assert float(node_count(energy, k * queries, 0.5)) == pytest.approx(k * float(node_count(energy, queries, 0.5)))

@@ -43,9 +43,7 @@ def test_embodied_per_node_second() -> None:
     per_second_g = float(carbon_embodied_g(1.0, THREE_YEARS_S, 0.6, 5_700, 164, 8))
     assert per_second_g == pytest.approx(0.1235, rel=0.01)
     # A 300-token answer of 405B at 1,750 tokens/s: 0.021 g.
-    assert float(carbon_embodied_g(300 / 1750, THREE_YEARS_S, 0.6, 5_700, 164, 8)) == pytest.approx(
-        0.021, abs=5e-4
-    )
+    assert float(carbon_embodied_g(300 / 1750, THREE_YEARS_S, 0.6, 5_700, 164, 8)) == pytest.approx(0.021, abs=5e-4)
 
 
 def test_operational_carbon_of_a_405b_answer_in_the_us() -> None:
@@ -78,9 +76,7 @@ def test_impossible_inputs_are_refused() -> None:
 
 
 @given(positive, pues, positive)
-def test_onsite_water_does_not_depend_on_pue_for_the_same_it_energy(
-    it_wh: float, pue: float, wue: float
-) -> None:
+def test_onsite_water_does_not_depend_on_pue_for_the_same_it_energy(it_wh: float, pue: float, wue: float) -> None:
     assert float(water_onsite_ml(it_wh * pue, pue, wue)) == pytest.approx(it_wh * wue)
 
 
@@ -88,9 +84,7 @@ def test_onsite_water_does_not_depend_on_pue_for_the_same_it_energy(
 def test_offsite_water_and_carbon_rise_with_pue(it_wh: float, pue: float, factor: float) -> None:
     worse = pue + 0.1
     assert float(water_offsite_ml(it_wh * worse, factor)) > float(water_offsite_ml(it_wh * pue, factor))
-    assert float(carbon_operational_g(it_wh * worse, factor)) > float(
-        carbon_operational_g(it_wh * pue, factor)
-    )
+    assert float(carbon_operational_g(it_wh * worse, factor)) > float(carbon_operational_g(it_wh * pue, factor))
 
 
 @given(positive, positive, st.floats(0.1, 10))
@@ -99,9 +93,7 @@ def test_homogeneity(energy_wh: float, factor: float, k: float) -> None:
         assert float(of(k * energy_wh, factor)) == pytest.approx(k * float(of(energy_wh, factor)))
     life_s = 1e8
     once = float(carbon_embodied_g(energy_wh, life_s, 0.5, factor, factor, 8, factor))
-    assert float(carbon_embodied_g(energy_wh * k, life_s, 0.5, factor, factor, 8, factor)) == pytest.approx(
-        k * once
-    )
+    assert float(carbon_embodied_g(energy_wh * k, life_s, 0.5, factor, factor, 8, factor)) == pytest.approx(k * once)
     scaled = carbon_embodied_g(energy_wh, life_s, 0.5, k * factor, k * factor, 8, k * factor)
     assert float(scaled) == pytest.approx(k * once)
 
@@ -110,6 +102,4 @@ def test_homogeneity(energy_wh: float, factor: float, k: float) -> None:
 def test_a_busier_or_longer_life_dilutes_the_hardware(s: float, utilisation: float) -> None:
     base = float(carbon_embodied_g(s, THREE_YEARS_S, utilisation, 5_700, 164, 8))
     assert float(carbon_embodied_g(s, THREE_YEARS_S, utilisation + 0.1, 5_700, 164, 8)) < base
-    assert float(carbon_embodied_g(s, 2 * THREE_YEARS_S, utilisation, 5_700, 164, 8)) == pytest.approx(
-        base / 2
-    )
+    assert float(carbon_embodied_g(s, 2 * THREE_YEARS_S, utilisation, 5_700, 164, 8)) == pytest.approx(base / 2)

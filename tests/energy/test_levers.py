@@ -83,9 +83,7 @@ def test_exponent_is_the_inverse_of_combining(sizes: list[float], eta: float) ->
 
 
 @given(multipliers, st.floats(0.05, 1), st.floats(1e-3, 1e3), st.floats(0.1, 10))
-def test_order_does_not_matter_and_energy_scales(
-    sizes: list[float], eta: float, energy: float, k: float
-) -> None:
+def test_order_does_not_matter_and_energy_scales(sizes: list[float], eta: float, energy: float, k: float) -> None:
     once = float(apply_levers(energy, sizes, eta))
     assert float(apply_levers(energy, sizes[::-1], eta)) == pytest.approx(once)
     assert float(apply_levers(k * energy, sizes, eta)) == pytest.approx(k * once)

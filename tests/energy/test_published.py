@@ -77,9 +77,7 @@ def test_google_narrow_figure_does_not_become_the_full_one(entries: Entries) -> 
 
 
 def test_target_on_the_convention_of_the_paper_changes_nothing(entries: Entries) -> None:
-    moved = normalise(
-        estimate_of(entries["oviedo-2026-short"]), Target("server", 1.296, 500, 300), node_seconds=law_s
-    )
+    moved = normalise(estimate_of(entries["oviedo-2026-short"]), Target("server", 1.296, 500, 300), node_seconds=law_s)
     assert moved.normalised_wh == pytest.approx(0.31)
     assert (moved.pue_factor, moved.boundary_factor, moved.token_factor) == (1.0, 1.0, 1.0)
     assert moved.assumptions == ()
@@ -87,9 +85,7 @@ def test_target_on_the_convention_of_the_paper_changes_nothing(entries: Entries)
 
 def test_tokens_scale_with_the_law(entries: Entries) -> None:
     # From 500/300 to 500/5000 the law goes from 0.11297 to 1.7900 s.
-    moved = normalise(
-        estimate_of(entries["oviedo-2026-short"]), Target("server", 1.296, 500, 5000), node_seconds=law_s
-    )
+    moved = normalise(estimate_of(entries["oviedo-2026-short"]), Target("server", 1.296, 500, 5000), node_seconds=law_s)
     by_hand = (0.68 + 0.0585 + 7.01e-8 * 5000 * 3000) / (0.0408 + 0.0585 + 7.01e-8 * 300 * 650)
     assert moved.token_factor == pytest.approx(by_hand)
     assert moved.normalised_wh == pytest.approx(0.31 * by_hand)
@@ -97,16 +93,12 @@ def test_tokens_scale_with_the_law(entries: Entries) -> None:
 
 def test_long_query_scaled_down_is_near_the_short_one(entries: Entries) -> None:
     # The paper's own pair differs by 12.6; the physical law of 405B says 15.8.
-    moved = normalise(
-        estimate_of(entries["oviedo-2026-long"]), Target("server", 1.296, 500, 300), node_seconds=law_s
-    )
+    moved = normalise(estimate_of(entries["oviedo-2026-long"]), Target("server", 1.296, 500, 300), node_seconds=law_s)
     assert moved.normalised_wh == pytest.approx(0.31, rel=0.35)
 
 
 def test_unknown_tokens_leave_a_reason(entries: Entries) -> None:
-    moved = normalise(
-        estimate_of(entries["google-gemini-2025"]), Target("facility", 1.2, 500, 300), node_seconds=law_s
-    )
+    moved = normalise(estimate_of(entries["google-gemini-2025"]), Target("facility", 1.2, 500, 300), node_seconds=law_s)
     assert moved.normalised_wh is None
     assert moved.reason == "output tokens not stated"
     assert moved.own_length_wh == pytest.approx(0.24 * 1.2 / 1.09)
@@ -140,9 +132,7 @@ def test_life_cycle_assessment_has_no_energy(entries: Entries) -> None:
 
 def test_per_token_figure_needs_a_length(entries: Entries) -> None:
     estimate = estimate_of(entries["mlenergy-v2-llama-3.1-70b-8xa100"])
-    assert (
-        normalise(estimate, Target("accelerator", 1.0)).reason == "per-token figure: needs an output length"
-    )
+    assert normalise(estimate, Target("accelerator", 1.0)).reason == "per-token figure: needs an output length"
     moved = normalise(estimate, Target("accelerator", 1.0, 500, 300))
     assert moved.normalised_wh == pytest.approx(0.957 * 300 / 3600)
     assert moved.own_length_wh is None
@@ -157,9 +147,7 @@ def test_no_law_is_a_reason_and_a_broken_law_an_error() -> None:
         normalise(estimate, target, node_seconds=lambda *_: 0.0)
 
 
-@pytest.mark.parametrize(
-    "wrong", [("gpu", 1.2, None, None), ("server", 0.9, None, None), ("server", 1.2, 500, None)]
-)
+@pytest.mark.parametrize("wrong", [("gpu", 1.2, None, None), ("server", 0.9, None, None), ("server", 1.2, 500, None)])
 def test_impossible_targets_are_refused(wrong: tuple[Any, ...]) -> None:
     with pytest.raises(ValueError, match=r"boundary|pue|both"):
         Target(*wrong)
@@ -177,9 +165,7 @@ def test_there_and_back_again(
     i2: float,
     o2: float,
 ) -> None:
-    out = normalise(
-        Estimate(own, energy, None, own_pue, i1, o1), Target(to, to_pue, i2, o2), node_seconds=law_s
-    )
+    out = normalise(Estimate(own, energy, None, own_pue, i1, o1), Target(to, to_pue, i2, o2), node_seconds=law_s)
     back = normalise(
         Estimate(to, out.normalised_wh, None, to_pue, i2, o2),
         Target(own, own_pue, i1, o1),
@@ -198,9 +184,7 @@ def test_the_result_is_the_product_of_its_steps(
         )
 
     once = moved(energy)
-    assert once.normalised_wh == pytest.approx(
-        energy * once.pue_factor * once.boundary_factor * once.token_factor
-    )
+    assert once.normalised_wh == pytest.approx(energy * once.pue_factor * once.boundary_factor * once.token_factor)
     assert once.own_length_wh * once.token_factor == pytest.approx(once.normalised_wh)
     assert moved(k * energy).normalised_wh == pytest.approx(k * once.normalised_wh)
 
@@ -275,9 +259,7 @@ def test_ecologits_is_proportional_to_tokens_and_blind_to_prompts(
 ) -> None:
     coefficients = EcologitsCoefficients(1e-6, -0.01, 4e-5, 7e-4, 3e-4, 0.02, 64, 16, 1.2, 80, 1200, 8)
     once = ecologits_energies(total, active, tokens, coefficients).facility_wh
-    assert float(ecologits_energies(total, active, k * tokens, coefficients).facility_wh) == pytest.approx(
-        k * once
-    )
+    assert float(ecologits_energies(total, active, k * tokens, coefficients).facility_wh) == pytest.approx(k * once)
     bigger = ecologits_energies(total, k * active, tokens, coefficients).facility_wh
     assert bigger > once
 
@@ -298,9 +280,7 @@ def test_jegham_worked_example() -> None:
 @given(st.floats(0, 1e4), st.floats(1, 500), st.floats(0, 10), st.integers(1, 256))
 def test_jegham_prices_waiting_like_decoding(tokens: float, rate: float, ttft_s: float, batch: int) -> None:
     once = float(jegham_energy_wh(tokens, rate, ttft_s, accelerator_fraction=0.06, batch=batch, **NODE))
-    folded = float(
-        jegham_energy_wh(tokens + ttft_s * rate, rate, 0, accelerator_fraction=0.06, batch=batch, **NODE)
-    )
+    folded = float(jegham_energy_wh(tokens + ttft_s * rate, rate, 0, accelerator_fraction=0.06, batch=batch, **NODE))
     assert folded == pytest.approx(once, abs=1e-12)
     shared = float(jegham_energy_wh(tokens, rate, ttft_s, accelerator_fraction=0.06, batch=2 * batch, **NODE))
     assert shared == pytest.approx(once / 2, abs=1e-12)

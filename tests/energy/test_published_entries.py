@@ -28,9 +28,7 @@ def test_entries_keep_the_format(entries: Entries, sources: Entries) -> None:
         assert entry["boundary"] in {*BOUNDARIES, "life_cycle", "not_stated"}, name
         assert entry["grade"] in grades, name
         assert entry.get("statistic", "point") in {"median", "mean", "point"}, name
-        cited = {entry["source"]} | {
-            v["source"] for v in entry.values() if isinstance(v, dict) and "source" in v
-        }
+        cited = {entry["source"]} | {v["source"] for v in entry.values() if isinstance(v, dict) and "source" in v}
         assert cited <= set(sources), name
     for source in sources.values():
         assert {"title", "locator", "accessed"} <= set(source)
@@ -63,9 +61,7 @@ def test_evidence_follows_the_source(entries: Entries, sources: Entries) -> None
 
 
 def test_never_printed_as_published(entries: Entries) -> None:
-    second_hand = re.compile(
-        r"jegham|muxup|ai-energy-score|samsi|mistral-large-2-lca|openai-altman|.*-narrow"
-    )
+    second_hand = re.compile(r"jegham|muxup|ai-energy-score|samsi|mistral-large-2-lca|openai-altman|.*-narrow")
     names = [name for name in entries if second_hand.match(name)]
     assert len(names) == 21 + 11 + 3 + 2 + 1 + 1 + 1
     assert {entries[name]["evidence"] for name in names} == {"second-hand"}

@@ -99,9 +99,7 @@ def test_idle_power_is_the_zero_load_term() -> None:
 
 
 def test_input_tokens_count_a_thirtieth() -> None:
-    assert effective_output_tokens(300, [500, 1000, 5000]) == pytest.approx(
-        [316.667, 333.333, 466.667], rel=1e-5
-    )
+    assert effective_output_tokens(300, [500, 1000, 5000]) == pytest.approx([316.667, 333.333, 466.667], rel=1e-5)
 
 
 def test_fraction_mode_splits_off_the_host() -> None:
@@ -166,9 +164,7 @@ def test_a_rate_of_zero_is_refused() -> None:
 
 
 @given(seconds, watts, fractions, shares)
-def test_full_use_and_pue_one_leave_the_server(
-    s: float, rated_w: float, fraction: float, share: float
-) -> None:
+def test_full_use_and_pue_one_leave_the_server(s: float, rated_w: float, fraction: float, share: float) -> None:
     energies = boundary_energies(s, fraction_power(rated_w, fraction, 0.0, share), utilisation=1.0, pue=1.0)
     assert float(energies.facility_wh) == float(energies.server_idle_wh) == float(energies.server_wh)
     assert float(energies.server_wh) == float(energies.accelerator_wh)

@@ -44,9 +44,7 @@ def overhead_factor(
     return np.asarray(_array(overhead_a) * _array(overhead_b) * _array(overhead_c), dtype=np.float64)
 
 
-def fleet_gwh_per_day(
-    energy_wh: npt.ArrayLike, queries_per_day: npt.ArrayLike, overhead: npt.ArrayLike = 1.0
-) -> Array:
+def fleet_gwh_per_day(energy_wh: npt.ArrayLike, queries_per_day: npt.ArrayLike, overhead: npt.ArrayLike = 1.0) -> Array:
     """Electricity of a fleet that answers one class of query [GWh/day].
 
     ``G = mean(E) q F / 1e9``
@@ -132,9 +130,7 @@ def average_power_mw(gwh_per_day: npt.ArrayLike) -> Array:
     return np.asarray(_array(gwh_per_day) / HOURS_PER_DAY * MW_PER_GW, dtype=np.float64)
 
 
-def node_count(
-    node_seconds: npt.ArrayLike, queries_per_day: npt.ArrayLike, utilisation: npt.ArrayLike
-) -> Array:
+def node_count(node_seconds: npt.ArrayLike, queries_per_day: npt.ArrayLike, utilisation: npt.ArrayLike) -> Array:
     """Servers that keep up with a day's queries at a target utilisation (not rounded).
 
     ``N = sum_k S_k q_k / (86400 u)``
@@ -168,9 +164,7 @@ def searches_gwh(searches: npt.ArrayLike = 1e9, energy_wh: npt.ArrayLike = 0.3) 
     return np.asarray(_array(searches) * _array(energy_wh) / WH_PER_GWH, dtype=np.float64)
 
 
-def site_gwh(
-    site_mw: npt.ArrayLike = 30.0, load_fraction: npt.ArrayLike = 0.8, time_h: npt.ArrayLike = 24.0
-) -> Array:
+def site_gwh(site_mw: npt.ArrayLike = 30.0, load_fraction: npt.ArrayLike = 0.8, time_h: npt.ArrayLike = 24.0) -> Array:
     """Electricity of a site over a time [GWh], a line to compare with.
 
     Source: figure script of Oviedo et al. (arXiv:2509.20241): a 30 MW H100 site at 80 % for a day.

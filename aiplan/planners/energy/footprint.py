@@ -26,9 +26,7 @@ def _require(condition: npt.ArrayLike, message: str) -> None:
         raise ValueError(message)
 
 
-def water_onsite_ml(
-    energy_facility_wh: npt.ArrayLike, pue: npt.ArrayLike, wue_site_l_per_kwh: npt.ArrayLike
-) -> Array:
+def water_onsite_ml(energy_facility_wh: npt.ArrayLike, pue: npt.ArrayLike, wue_site_l_per_kwh: npt.ArrayLike) -> Array:
     """Water consumed by the site's cooling plant per query [mL].
 
     ``W_on = E_facility / PUE * WUE_site``   (Wh x L/kWh = mL)
@@ -72,9 +70,7 @@ def water_offsite_ml(energy_facility_wh: npt.ArrayLike, wue_grid_l_per_kwh: npt.
     return np.asarray(_array(energy_facility_wh) * _array(wue_grid_l_per_kwh), dtype=np.float64)
 
 
-def carbon_operational_g(
-    energy_facility_wh: npt.ArrayLike, carbon_intensity_g_per_kwh: npt.ArrayLike
-) -> Array:
+def carbon_operational_g(energy_facility_wh: npt.ArrayLike, carbon_intensity_g_per_kwh: npt.ArrayLike) -> Array:
     """Greenhouse gas of generating a query's electricity [g CO2e].
 
     ``C_op = E_facility / 1000 * CI``

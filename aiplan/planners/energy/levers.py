@@ -66,9 +66,7 @@ def combined_multiplier(multipliers: Sequence[npt.ArrayLike], eta: npt.ArrayLike
     return np.asarray(product**overlap, dtype=np.float64)
 
 
-def apply_levers(
-    energy_wh: npt.ArrayLike, multipliers: Sequence[npt.ArrayLike], eta: npt.ArrayLike = 1.0
-) -> Array:
+def apply_levers(energy_wh: npt.ArrayLike, multipliers: Sequence[npt.ArrayLike], eta: npt.ArrayLike = 1.0) -> Array:
     """Energy per query after the levers, draw by draw [Wh].
 
     ``E' = E / (m_1 ... m_k) ** eta``

@@ -271,9 +271,7 @@ class EcologitsCoefficients:
     server_accelerator_count: float
 
 
-def ecologits_accelerator_count(
-    total_params_billion: npt.ArrayLike, coefficients: EcologitsCoefficients
-) -> Array:
+def ecologits_accelerator_count(total_params_billion: npt.ArrayLike, coefficients: EcologitsCoefficients) -> Array:
     """Accelerators EcoLogits deploys a model on.
 
     ``n = 2 ** ceil(log2(ceil(overhead * P * bits / 8 / memory)))``, P in billions of parameters

@@ -159,9 +159,7 @@ def load_coupled_power_fraction(
     return np.asarray(_array(at_zero_load) + _array(slope) * load, dtype=np.float64)
 
 
-def idle_power_w(
-    rated_w: npt.ArrayLike, share: npt.ArrayLike = 1.0, idle_fraction: npt.ArrayLike = 0.24
-) -> Array:
+def idle_power_w(rated_w: npt.ArrayLike, share: npt.ArrayLike = 1.0, idle_fraction: npt.ArrayLike = 0.24) -> Array:
     """Power of a server, or a share of one, that is provisioned and has nothing to do [W].
 
     ``P_idle = idle_fraction * P_rated * share``
@@ -240,9 +238,7 @@ def component_power(
     >>> float(power.accelerator_w), float(power.server_w)
     (2100.0, 2900.0)
     """
-    accelerator_w = np.asarray(
-        _array(accelerator_count) * _array(tdp_w) * _array(tdp_fraction), dtype=np.float64
-    )
+    accelerator_w = np.asarray(_array(accelerator_count) * _array(tdp_w) * _array(tdp_fraction), dtype=np.float64)
     server_w = np.asarray(accelerator_w + _array(host_w) * _array(share), dtype=np.float64)
     return ServerPower(accelerator_w, server_w, idle_power_w(rated_w, share, idle_fraction))
 

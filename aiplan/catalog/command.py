@@ -1,0 +1,229 @@
+"""`aiplan catalog`: look into the catalog, check it, index it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from aiplan.completion import complete_entry, complete_kind
+from aiplan.planners.door import (
+    CatalogOption,
+    ForceOption,
+    FormatOption,
+    OutputOption,
+    emit,
+    help_text,
+    open_catalog,
+)
+
+if TYPE_CHECKING:
+    from aiplan.catalog.loader import Catalog
+    from aiplan.report.model import Report, Table
+
+KindArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[KIND]", help="Only entries of this kind.", autocompletion=complete_kind, show_default=False
+    ),
+]
+
+
+def list_entries(
+    kind: KindArgument = None,
+    format_: FormatOption = None,
+    output: OutputOption = None,
+    catalog: CatalogOption = None,
+    force: ForceOption = False,
+) -> None:
+    from aiplan.report.model import Column, Table
+
+    opened = open_catalog(catalog)
+    kinds = [_kind(opened, kind)] if kind else opened.kinds()
+    rows = []
+    for one in kinds:
+        for entry_id in opened.ids(one):
+            raw, _ = opened.raw(one, entry_id)
+            name = raw.get("name") or raw.get("title") or ""
+            rows.append((one, entry_id, str(name), raw.get("grade"), raw.get("evidence", "published")))
+    columns = (Column("kind"), Column("id"), Column("name"), Column("grade"), Column("evidence"))
+    table = Table("entries", "Entries of the catalog", columns, tuple(rows))
+    headline = f"{len(rows)} entries of {len(kinds)} kind{'s' * (len(kinds) != 1)}"
+    emit(
+        _report(opened, "catalog-list", headline, [table]),
+        format_=format_,
+        output=output,
+        table="entries",
+        force=force,
+    )
+
+
+list_entries.__doc__ = help_text(
+    "What the catalog holds: accelerators, servers, models, throughput tables, grids, sites, operators, sources.",
+    ("aiplan catalog list", "aiplan catalog list servers --format csv"),
+)
+
+
+def show(
+    entry: Annotated[
+        str,
+        typer.Argument(metavar="ENTRY", help="Id or any name it is known under.", autocompletion=complete_entry),
+    ],
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            "--kind",
+            metavar="KIND",
+            help="Kind, where a name has several.",
+            autocompletion=complete_kind,
+            show_default=False,
+        ),
+    ] = None,
+    format_: FormatOption = None,
+    output: OutputOption = None,
+    catalog: CatalogOption = None,
+    force: ForceOption = False,
+) -> None:
+    from aiplan.catalog.describe import describe_entry
+
+    opened = open_catalog(catalog)
+    one, entry_id = _find(opened, entry, _kind(opened, kind) if kind else None)
+    headline, tables = describe_entry(opened, one, entry_id)
+    emit(_report(opened, "catalog-show", headline, tables), format_=format_, output=output, force=force)
+
+
+show.__doc__ = help_text(
+    "One entry: every value with its source, its grade and how it was seen.",
+    (
+        "aiplan catalog show h100-sxm",
+        'aiplan catalog show "meta-llama/Llama-3.1-405B-Instruct" --format json',
+    ),
+)
+
+
+def lint(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(metavar="[DIR]", help="Folder laid over the shipped catalog.", show_default=False),
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Let warnings fail too.")] = False,
+) -> None:
+    from aiplan.catalog.lint import lint_catalog
+    from aiplan.errors import InputError
+
+    problems, warnings = lint_catalog(open_catalog(folder))
+    for warning in warnings:
+        sys.stderr.write(warning.render().replace("error[", "warning[", 1) + "\n")
+    if problems or (strict and warnings):
+        raise InputError(problems or warnings)
+    sys.stdout.write(f"catalog is clean: {len(warnings)} warnings\n")
+
+
+lint.__doc__ = help_text(
+    "Check a catalog: every number sourced, every source used, units in names, dense FLOP/s, names unambiguous.",
+    ("aiplan catalog lint", "aiplan catalog lint my-catalog --strict"),
+)
+
+
+def schema(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="Kind of entry.", autocompletion=complete_kind)],
+) -> None:
+    import json
+
+    from aiplan.catalog.schema import KINDS
+    from aiplan.errors import InputError, Problem
+    from aiplan.inputs.schema import DRAFT, json_schema
+
+    if kind not in KINDS:
+        raise InputError(Problem("E122", f"'{kind[:80]}' is not a kind of entry", hint=", ".join(KINDS)))
+    entry = json_schema(KINDS[kind])
+    definitions = entry.pop("$defs", {})
+    entry.pop("$schema", None)
+    whole = {"$schema": DRAFT, "title": f"aiplan catalog: {kind}", "type": "object", "additionalProperties": entry,
+             "$defs": definitions}  # fmt: skip
+    sys.stdout.write(json.dumps(whole, indent=2, ensure_ascii=False) + "\n")
+
+
+schema.__doc__ = help_text(
+    "JSON Schema of a file of one kind of entry.",
+    ("aiplan catalog schema servers", "aiplan catalog schema throughput > throughput.schema.json"),
+)
+
+
+def index(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(metavar="[DIR]", help="Catalog folder; the shipped one where absent.", show_default=False),
+    ] = None,
+) -> None:
+    from aiplan.catalog.index import INDEX
+    from aiplan.catalog.loader import rebuild_index
+    from aiplan.report.write import write_output
+    from aiplan.resources import shipped
+
+    target = folder or shipped("hardware_catalog")
+    text = rebuild_index(target)
+    write_output(text, str(target / INDEX), force=True, inputs=())
+    sys.stderr.write(f"wrote {target / INDEX}\n")
+
+
+index.__doc__ = help_text(
+    "Rebuild the index of a catalog folder after editing it. Without a fresh index runs are slower, never wrong.",
+    ("aiplan catalog index", "aiplan catalog index my-catalog"),
+)
+
+
+def _kind(catalog: Catalog, text: str) -> str:
+    import difflib
+
+    from aiplan.errors import InputError, Problem
+
+    kinds = catalog.kinds()
+    if text in kinds:
+        return text
+    near = difflib.get_close_matches(text, kinds, n=1, cutoff=0.5)
+    hint = f"did you mean '{near[0]}'?" if near else f"kinds: {', '.join(kinds)}"
+    raise InputError(Problem("E122", f"'{text[:80]}' is not a kind of entry", hint=hint))
+
+
+def _find(catalog: Catalog, text: str, kind: str | None) -> tuple[str, str]:
+    """Kind and id of the entry a name stands for, in any kind or the given one."""
+    from aiplan.errors import InputError, Problem
+
+    kinds = [kind] if kind else catalog.kinds()
+    found = [(one, entry_id) for one in kinds if (entry_id := catalog.names(one).resolve(text))]
+    exact = [item for item in found if item[1] == text]
+    chosen = exact or found
+    if len(chosen) == 1:
+        return chosen[0]
+    if chosen:
+        hint = "say which: " + " or ".join(f"--kind {one}" for one, _ in chosen)
+        raise InputError(Problem("E123", f"'{text[:80]}' names {len(chosen)} entries", hint=hint))
+    near = list(dict.fromkeys(name for one in kinds for name in catalog.names(one).nearest(text)))[:3]
+    hint = f"did you mean {' or '.join(near)}?" if near else "see `aiplan catalog list`"
+    raise InputError(Problem("E121", f"no entry '{text[:80]}' in the catalog", hint=hint))
+
+
+def _report(catalog: Catalog, planner: str, headline: str, tables: list[Table]) -> Report:
+    from aiplan.report.model import Origin, Report
+
+    used: dict[str, str] = {}
+    for table in tables:
+        for record in table.records():
+            source: Any = record.get("source")
+            if isinstance(source, str) and source:
+                used[source] = catalog.title(source)
+    return Report(
+        planner=planner,
+        title="aiplan catalog",
+        headline=headline,
+        scenario=Origin(planner, ""),
+        catalog=Origin("hardware_catalog", catalog.sha256, catalog.version),
+        seed=0,
+        samples=0,
+        lines=(),
+        tables=tuple(tables),
+        sources=used,
+    )

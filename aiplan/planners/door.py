@@ -1,0 +1,182 @@
+"""The one command line every planner has: scenario in, report out.
+
+A planner describes itself with a `Planner`; `planner_command` turns that into the Typer command, so that options,
+order of work, messages and exit codes are the same for all of them.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from aiplan.completion import complete_format, complete_scenario, complete_set
+from aiplan.inputs.scenario import MAX_SAMPLES, Scenario
+
+if TYPE_CHECKING:
+    from aiplan.catalog.loader import Catalog
+    from aiplan.report.model import Report
+
+
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """What the door needs to know of a planner.
+
+    ``inputs`` is the scenario's model, ``default`` the shipped scenario that runs without an argument, ``answer``
+    turns a checked scenario and the catalog into a report.
+    """
+
+    name: str
+    inputs: Callable[[], Any]
+    default: str
+    answer: Callable[[Scenario[Any], Catalog], Report]
+
+
+ScenarioArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[SCENARIO]",
+        help="Scenario file, or the name of a shipped one. Without it the shipped default runs.",
+        autocompletion=complete_scenario,
+        show_default=False,
+    ),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change one input, e.g. --set facility.pue=1.2. Repeatable.",
+                 autocompletion=complete_set, show_default=False),
+]  # fmt: skip
+FormatOption = Annotated[
+    str | None,
+    typer.Option("--format", "-f", metavar="FORMAT", autocompletion=complete_format, show_default=False,
+                 help="table (default), json, csv or md. With -o the file's ending decides."),
+]  # fmt: skip
+OutputOption = Annotated[
+    str | None,
+    typer.Option("--output", "-o", metavar="FILE", help="Write to a file, whole or not at all; - is stdout.",
+                 show_default=False),
+]  # fmt: skip
+TableOption = Annotated[
+    str | None,
+    typer.Option("--table", metavar="NAME", help="Print only this table of the report.", show_default=False),
+]
+SamplesOption = Annotated[
+    int | None,
+    typer.Option("--samples", metavar="N", min=2, max=MAX_SAMPLES, help="Number of draws.", show_default=False),
+]
+SeedOption = Annotated[
+    int | None, typer.Option("--seed", metavar="N", min=0, help="Seed of the draws.", show_default=False)
+]
+CatalogOption = Annotated[
+    Path | None,
+    typer.Option("--catalog", metavar="DIR", help="Folder of catalog files laid over the shipped ones.",
+                 show_default=False),
+]  # fmt: skip
+ExplainOption = Annotated[
+    str | None,
+    typer.Option("--explain", metavar="[LINE]", help="Show formula, inputs and sources of one line, or of all.",
+                 show_default=False),
+]  # fmt: skip
+ForceOption = Annotated[bool, typer.Option("--force", help="Let -o replace an existing file.", show_default=False)]
+StampOption = Annotated[
+    bool, typer.Option("--stamp", help="Add the time of the run to the report.", show_default=False)
+]
+
+
+def planner_command(planner: Planner, about: str, examples: tuple[str, str]) -> Callable[..., None]:
+    """The Typer command of a planner.
+
+    Parameters
+    ----------
+    planner : what to run
+    about : first paragraph of the help
+    examples : two command lines worth copying
+    """
+
+    def command(
+        scenario: ScenarioArgument = None,
+        set_: SetOption = None,
+        format_: FormatOption = None,
+        output: OutputOption = None,
+        table: TableOption = None,
+        samples: SamplesOption = None,
+        seed: SeedOption = None,
+        catalog: CatalogOption = None,
+        explain: ExplainOption = None,
+        force: ForceOption = False,
+        stamp: StampOption = False,
+    ) -> None:
+        from dataclasses import replace
+
+        from aiplan.inputs.scenario import load_scenario
+
+        overrides = list(set_ or [])
+        overrides += [f"uncertainty.samples={samples}"] if samples is not None else []
+        overrides += [f"uncertainty.seed={seed}"] if seed is not None else []
+        loaded = load_scenario(scenario or planner.default, planner.inputs(), overrides, planner.name)
+        for note in loaded.notes:
+            sys.stderr.write(f"note: {note}\n")
+        report = planner.answer(loaded, open_catalog(catalog))
+        if stamp:
+            report = replace(report, stamp=now())
+        emit(
+            report,
+            format_=format_,
+            output=output,
+            table=table,
+            explain=explain,
+            force=force,
+            read=loaded.files,
+        )
+
+    command.__doc__ = help_text(about, examples)
+    return command
+
+
+def help_text(about: str, examples: tuple[str, ...]) -> str:
+    """Help whose examples keep their lines: Click leaves a paragraph alone behind ``\\b``."""
+    return "\n".join([about, "", "\b", "Examples:", *(f"  {line}" for line in examples)])
+
+
+def open_catalog(overlay: Path | None) -> Catalog:
+    """The shipped catalog, with a folder laid over it if one is given."""
+    from aiplan.catalog.loader import Catalog
+
+    return Catalog(overlay)
+
+
+def now() -> str:
+    """Time of the run for ``--stamp``; the only clock aiplan reads."""
+    from datetime import UTC, datetime
+
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def emit(
+    report: Report,
+    *,
+    format_: str | None = None,
+    output: str | None = None,
+    table: str | None = None,
+    explain: str | None = None,
+    force: bool = False,
+    read: tuple[Path, ...] = (),
+) -> None:
+    """Render a report and write it: data to stdout or a file, warnings to stderr."""
+    from aiplan.report.formats import choose_format, render
+    from aiplan.report.terminal import Terminal, detect
+    from aiplan.report.write import write_output
+
+    chosen = choose_format(format_, output)
+    terminal = detect(sys.stdout, os.environ) if output in (None, "-") else Terminal()
+    wanted: bool | str = False if explain is None else explain == "all" or explain
+    text = render(report, chosen, table=table, explain=wanted, terminal=terminal)
+    if chosen not in ("table", "md"):
+        for warning in report.warnings:
+            sys.stderr.write(f"warning[{warning.code}]: {warning.message}\n")
+    write_output(text, output, force=force, inputs=read)

@@ -1,0 +1,213 @@
+"""Published throughput tables: which one serves a model here, and the law it gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from aiplan.errors import InputError, Problem
+from aiplan.planners.energy.throughput import ConstantLaw, LengthRange, LogLinearLaw, PhysicalLaw
+
+if TYPE_CHECKING:
+    from aiplan.catalog.loader import Catalog
+
+# Fewer points than this say too little about three coefficients to prefer the table over a fuller one.
+WELL_COVERED = 5
+# Mean absolute error of a normal is this many standard deviations.
+MEAN_ABSOLUTE_OF_NORMAL = 0.7979
+MINIMUM_RATIOS = 2  # bandwidth, and FLOP/s at one precision both accelerators have
+
+FEW_POINTS_ERROR = 0.15
+"""Relative error of a table too small to leave a point out [1]: fits to three random points of a fuller table
+miss its other points by less than 18 % nine times in ten."""
+
+TRANSFER_ERROR = 0.60
+"""Relative error of a law carried to another accelerator [1]: nine in ten pairs within `TRANSFER_P90_FACTOR`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A throughput table ready for use.
+
+    Attributes
+    ----------
+    law : node-seconds of its own group of accelerators
+    highest_tokens_per_s : best rate of the table
+    accelerator : where it is used; ``carried_from`` where it was measured, if elsewhere
+    loo_error : mean leave-one-out error of the law [1], None for a table too small to tell
+    relative_error : standard deviation of the logarithm of a query's time around the law [1]
+    """
+
+    id: str
+    model: str
+    accelerator: str
+    accelerator_count: int
+    precision: str
+    engine: str
+    measured_on: date | None
+    law: PhysicalLaw | LogLinearLaw | ConstantLaw
+    highest_tokens_per_s: float
+    range: LengthRange
+    loo_error: float | None
+    relative_error: float
+    source: str
+    grade: str
+    evidence: str
+    carried_from: str = ""
+
+    def covers(self, input_tokens: float, output_tokens: float) -> bool:
+        """Whether a query's lengths lie inside the table's."""
+        return bool(self.range.contains(input_tokens, output_tokens))
+
+    @property
+    def range_text(self) -> str:
+        """The lengths of the table for people."""
+        lengths = self.range
+        return (
+            f"{lengths.input_min:.0f}-{lengths.input_max:.0f} prompt, "
+            f"{lengths.output_min:.0f}-{lengths.output_max:.0f} answer tokens"
+        )
+
+
+def choose_profile(catalog: Catalog, model: str, accelerator: str) -> str:
+    """The table that speaks best for a model on an accelerator.
+
+    Same accelerator first, then tables with enough points, then the newest engine, then the fewest bits and the
+    smallest group of accelerators, which is how an operator would run it. Static batches never qualify.
+
+    Raises
+    ------
+    InputError when no table knows the model.
+    """
+    shapes = {model, *_siblings(catalog, model)}
+    candidates = {
+        profile: facts
+        for profile, facts in catalog.facts("throughput").items()
+        if facts.get("model") in shapes and facts.get("regime", "offline_max") == "offline_max"
+    }
+    if not candidates:
+        known = sorted({str(facts["model"]) for facts in catalog.facts("throughput").values() if "model" in facts})
+        raise InputError(
+            Problem(
+                "E136",
+                f"no throughput table for '{model}' in the catalog",
+                hint=f"models with a table: {', '.join(known)}; or give one in an overlay with --catalog",
+            )
+        )
+
+    def rank(item: tuple[str, dict[str, Any]]) -> tuple[Any, ...]:
+        profile, facts = item
+        return (
+            facts["model"] == model,
+            facts["accelerator"] == accelerator,
+            facts["points"] >= WELL_COVERED,
+            _version(str(facts.get("engine_version", ""))),
+            -_bits(str(facts.get("precision", ""))),
+            -int(facts["accelerator_count"]),
+            profile,
+        )
+
+    same = {name: facts for name, facts in candidates.items() if facts["accelerator"] == accelerator}
+    return max((same or candidates).items(), key=rank)[0]
+
+
+def _siblings(catalog: Catalog, model: str) -> set[str]:
+    """The entry whose shape a model shares: its tables hold for the sibling too."""
+    raw, _ = catalog.raw("models", model)
+    parent = raw.get("shape_of")
+    return {str(parent)} if parent else set()
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.replace("v", "").split(".") if part.isdigit())
+
+
+def _bits(precision: str) -> float:
+    digits = "".join(char for char in precision if char.isdigit())
+    return float(digits) if digits else 16.0
+
+
+def carried_to(profile: Profile, catalog: Catalog, accelerator_id: str) -> Profile:
+    """A table measured on one accelerator, as an estimate for another: scaled by bandwidth and FLOP/s.
+
+    Only physical laws can be carried; others, and pairs whose specifications the catalog lacks, come back
+    unchanged.
+    """
+    if not isinstance(profile.law, PhysicalLaw) or profile.accelerator == accelerator_id:
+        return profile
+    here, there = (catalog.get("accelerators", name) for name in (profile.accelerator, accelerator_id))
+    pairs = [(there.hbm_tb_per_s, here.hbm_tb_per_s)]
+    pairs += [
+        (there.fp8_dense_tflops, here.fp8_dense_tflops),
+        (there.bf16_dense_tflops, here.bf16_dense_tflops),
+    ]
+    ratios = [new.value / old.value for new, old in pairs if new is not None and old is not None]
+    if len(ratios) < MINIMUM_RATIOS:
+        return profile
+    law = profile.law.scaled(bandwidth_ratio=ratios[0], flops_ratio=ratios[1])
+    return replace(
+        profile,
+        law=law,
+        accelerator=accelerator_id,
+        carried_from=profile.accelerator,
+        loo_error=None,
+        relative_error=TRANSFER_ERROR,
+        grade="estimate",
+        evidence="derived",
+    )
+
+
+def load_profile(catalog: Catalog, name: str, law: str) -> Profile:
+    """Read a table and fit a law to it.
+
+    Parameters
+    ----------
+    name : id of the table
+    law : ``physical`` or ``loglinear``
+
+    Raises
+    ------
+    InputError when there is no such table or it has too few points for the law.
+    """
+    from aiplan.planners.energy.throughput_fit import (
+        fit_loglinear,
+        fit_physical,
+        fitted_range,
+        leave_one_out,
+    )
+
+    profile_id = catalog.resolve("throughput", name)
+    entry = catalog.get("throughput", profile_id)
+    points = [list(row[:3]) for row in entry.points]
+    fit = fit_physical if law == "physical" else fit_loglinear
+    try:
+        fitted = fit(points)
+        errors = leave_one_out(points, fit) if law == "physical" and len(points) >= WELL_COVERED else None
+    except ValueError as error:
+        raise InputError(
+            Problem(
+                "E137",
+                f"table '{profile_id}' cannot be fitted: {error}",
+                hint="add points to it in an overlay, or name another table",
+            )
+        ) from None
+    loo = None if errors is None else float(sum(abs(value) for value in errors) / len(errors))
+    when = entry.measured_on
+    return Profile(
+        profile_id,
+        entry.model,
+        entry.accelerator,
+        entry.accelerator_count,
+        entry.precision,
+        f"{entry.engine} {entry.engine_version}".strip(),
+        when if isinstance(when, date) else None,
+        fitted,
+        max(row[2] for row in points),
+        fitted_range(points),
+        loo,
+        (loo / MEAN_ABSOLUTE_OF_NORMAL) if loo is not None else FEW_POINTS_ERROR,
+        entry.source,
+        entry.grade,
+        entry.evidence,
+    )

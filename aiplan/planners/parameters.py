@@ -1,0 +1,174 @@
+"""The uncertain inputs of a study, under the names people know them by.
+
+A planner collects every number it uses here, from the scenario or the catalog, with its source. From then on the
+numbers are a plain mapping from name to value: medians for a point, arrays for a sample. One physics function of
+that mapping then gives the answer, its error band, what each input does to it, and the grade of the evidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiplan.errors import InputError, Problem
+from aiplan.inputs.quantity import Quantity
+from aiplan.report.model import InputRecord, Warn, worst_grade
+from aiplan.uncertainty.discrete import Constant
+from aiplan.uncertainty.sensitivity import effects, moved_by
+from aiplan.units import symbol_of
+
+if TYPE_CHECKING:
+    from aiplan.inputs.scenario import Uncertainty
+
+Value = float | NDArray[np.float64]
+Values = Mapping[str, Value]
+
+# A lognormal that strays over a bound this rarely is a fair description and not worth a warning.
+TOLERATED_TAIL = 0.001
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One input: its path, what it is called, its unit, the quantity, and its physical bounds."""
+
+    path: str
+    label: str
+    unit: str | None
+    quantity: Quantity
+    low: float = float("-inf")
+    high: float = float("inf")
+
+
+@dataclass(slots=True)
+class Parameters:
+    """Inputs by path, in the order they were added; a path is added once and kept."""
+
+    items: dict[str, Parameter] = field(default_factory=dict)
+
+    def add(
+        self,
+        path: str,
+        label: str,
+        quantity: Quantity,
+        *,
+        low: float = float("-inf"),
+        high: float = float("inf"),
+        unit: str | None = None,
+    ) -> str:
+        """Add an input unless its path is there already; the path, for the planner to keep.
+
+        The unit is read off the end of the path where none is given.
+        """
+        if path not in self.items:
+            name = path.rsplit(".", 1)[-1]
+            self.items[path] = Parameter(path, label, unit or symbol_of(name), quantity, low, high)
+        return path
+
+    def medians(self) -> dict[str, float]:
+        """Every input at its median."""
+        return {path: item.quantity.distribution.median for path, item in self.items.items()}
+
+    def uncertain(self) -> list[str]:
+        """Paths of the inputs that are not fixed."""
+        return [path for path, item in self.items.items() if item.quantity.uncertain]
+
+    def draw(self, how: Uncertainty) -> dict[str, Value]:
+        """Draws of every uncertain input, fixed ones as they are.
+
+        Raises
+        ------
+        InputError for correlations that name no uncertain input or cannot hold, and for Sobol points that are
+        no power of two.
+        """
+        from aiplan.uncertainty.sampling import Sampler
+
+        names = self.uncertain()
+        try:
+            pairs = [(pair.a, pair.b, pair.rho) for pair in how.correlations]
+            sampler = Sampler(how.seed, how.samples, how.sampling, pairs, names)
+        except ValueError as error:
+            raise InputError(Problem("E116", f"uncertainty: {error}", "uncertainty",
+                                     hint=f"uncertain inputs here: {', '.join(names)}")) from None  # fmt: skip
+        drawn: dict[str, Value] = {}
+        for path, item in self.items.items():
+            fixed = isinstance(item.quantity.distribution, Constant)
+            drawn[path] = item.quantity.value if fixed else sampler.draw(path, item.quantity.distribution)
+        return drawn
+
+    def _physical(self, values: Mapping[str, float]) -> dict[str, float]:
+        """Values raised beyond their upper bound are lowered by as much: a share of 0.95 cannot be raised."""
+        out = dict(values)
+        for path, value in values.items():
+            item = self.items[path]
+            if value > item.high:
+                out[path] = max(2 * item.quantity.distribution.median - value, item.low)
+        return out
+
+    def records(self) -> tuple[InputRecord, ...]:
+        """What ``--explain`` and the assumption marks are made from."""
+        return tuple(
+            InputRecord(
+                item.path,
+                item.label,
+                item.quantity.distribution.median,
+                item.unit,
+                item.quantity.distribution.text() if item.quantity.uncertain else "",
+                item.quantity.grade or "assumption",
+                item.quantity.evidence or "assumed",
+                (item.quantity.source,) if item.quantity.source else (),
+            )
+            for item in self.items.values()
+        )
+
+    def tail_warnings(self) -> list[Warn]:
+        """Inputs whose distribution reaches beyond what is physical, and how often."""
+        found = []
+        for item in self.items.values():
+            outside = item.quantity.distribution.share_outside(item.low, item.high)
+            if outside > TOLERATED_TAIL:
+                found.append(
+                    Warn(
+                        "W-TAIL",
+                        f"{outside:.1%} of the draws of {item.path} lie outside {item.low:g} to {item.high:g}; "
+                        "write truncate = true beside the distribution to cut them",
+                        item.path,
+                    )
+                )
+        return found
+
+    def evidence(self, point: Callable[[Mapping[str, float]], Mapping[str, float]]) -> dict[str, Evidence]:
+        """What moves each output of ``point``: inputs by effect, worst grade, sources.
+
+        An input counts when raising it by a tenth moves the output by more than 1 %.
+        """
+        found = effects(lambda values: point(self._physical(values)), self.medians())
+        moving = moved_by(found)
+        out: dict[str, Evidence] = {}
+        for line, paths in moving.items():
+            used = [self.items[path].quantity for path in paths]
+            sizes = tuple(found[line][path] or 0.0 for path in paths)
+            sources = tuple(dict.fromkeys(quantity.source for quantity in used if quantity.source))
+            out[line] = Evidence(tuple(paths), sizes, worst_grade([q.grade or "assumption" for q in used]), sources)
+        return out
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What an output rests on; see `Parameters.evidence`."""
+
+    inputs: tuple[str, ...] = ()
+    effects: tuple[float, ...] = ()
+    grade: str = "assumption"
+    sources: tuple[str, ...] = ()
+
+
+def union(parts: Iterable[Evidence]) -> Evidence:
+    """What several outputs rest on together."""
+    parts = list(parts)
+    inputs = tuple(dict.fromkeys(path for part in parts for path in part.inputs))
+    sources = tuple(dict.fromkeys(source for part in parts for source in part.sources))
+    return Evidence(inputs, tuple(0.0 for _ in inputs), worst_grade([part.grade for part in parts]), sources)

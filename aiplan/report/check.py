@@ -1,0 +1,94 @@
+"""Is a Report fit to be printed? Rendering refuses what is not a number; planners' tests ask for all."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+
+from aiplan.report.model import GRADES, Line, Report
+
+QUANTILES = ("p5", "p25", "p50", "p75", "p95")
+
+
+def _values(report: Report) -> Iterator[tuple[str, object]]:
+    """Every number of a report with the words that locate it."""
+    for line in report.lines:
+        for name in ("value", *QUANTILES, "mean"):
+            yield f"line {line.id}, {name}", getattr(line, name)
+        for effect in line.effects:
+            yield f"line {line.id}, effects", effect
+    for table in report.tables:
+        ids = [column.id for column in table.columns]
+        for index, row in enumerate(table.rows):
+            for column_id, value in zip(ids, row, strict=False):
+                yield f"table {table.id}, row {index}, column {column_id}", value
+    for record in report.inputs:
+        yield f"input {record.path}", record.value
+
+
+def require_numbers(report: Report) -> None:
+    """Raise ValueError naming the first NaN, infinity or foreign type; a renderer must never print one.
+
+    A planner that hands over NaN, or a numpy integer that JSON cannot write, has a bug: exit code 1.
+    """
+    for where, value in _values(report):
+        if value is None or isinstance(value, str | int):
+            continue
+        if not isinstance(value, float):
+            raise ValueError(f"{where}: {type(value).__name__} is not a plain number, text or None")
+        if not math.isfinite(value):
+            raise ValueError(f"{where}: {value} is not a finite number")
+
+
+def _repeated(kind: str, ids: list[str]) -> list[str]:
+    return [f"{kind} {name} appears {count} times" for name, count in Counter(ids).items() if count > 1]
+
+
+def _line_problems(line: Line, known: set[str], sources: set[str]) -> Iterator[str]:
+    quantiles = [value for name in QUANTILES if (value := getattr(line, name)) is not None]
+    if quantiles and len(quantiles) < len(QUANTILES):
+        yield f"line {line.id}: some quantiles are missing"
+    if quantiles != sorted(quantiles):
+        yield f"line {line.id}: quantiles fall"
+    if line.grade not in GRADES:
+        yield f"line {line.id}: unknown grade {line.grade}"
+    if line.effects and len(line.effects) != len(line.inputs):
+        yield f"line {line.id}: {len(line.inputs)} inputs but {len(line.effects)} effects"
+    yield from (f"line {line.id}: no record of input {path}" for path in line.inputs if path not in known)
+    yield from (f"line {line.id}: no title of source {name}" for name in line.sources if name not in sources)
+
+
+def problems(report: Report) -> list[str]:
+    """Everything inconsistent in a report, in words; an empty list is what a planner's test asserts.
+
+    Looks at numbers, repeated ids, quantiles out of order, unknown grades, effects that do not match inputs,
+    inputs without a record, sources without a title, and rows or marks that do not fit their table.
+    """
+    found = _repeated("line", [line.id for line in report.lines])
+    found += _repeated("table", [table.id for table in report.tables])
+    found += _repeated("input", [record.path for record in report.inputs])
+    known = {record.path for record in report.inputs} | {line.id for line in report.lines}
+    for line in report.lines:
+        found += _line_problems(line, known, set(report.sources))
+    for record in report.inputs:
+        if record.grade not in GRADES:
+            found.append(f"input {record.path}: unknown grade {record.grade}")
+    for table in report.tables:
+        ids = [column.id for column in table.columns]
+        found += _repeated(f"table {table.id}: column", ids)
+        found += [
+            f"table {table.id}, row {index}: {len(row)} cells for {len(ids)} columns"
+            for index, row in enumerate(table.rows)
+            if len(row) != len(ids)
+        ]
+        found += [
+            f"table {table.id}: mark on a cell that is not there: row {index}, column {column_id}"
+            for index, column_id in sorted(table.assumed)
+            if column_id not in ids or not 0 <= index < len(table.rows)
+        ]
+    try:
+        require_numbers(report)
+    except ValueError as error:
+        found.append(str(error))
+    return found

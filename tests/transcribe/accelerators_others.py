@@ -1,0 +1,167 @@
+"""Curation of the AMD, Google, AWS and Intel rows of the accelerator table."""
+
+from __future__ import annotations
+
+from tests.transcribe.accelerators_curated import (
+    EPOCH,
+    GIB_AS_GB,
+    NEURON,
+    SPECS,
+    SPECS_LATER,
+    TPU_DOCS,
+    Curated,
+    clash,
+    derived,
+    price,
+    second_hand,
+    unverified,
+)
+
+ROWS: dict[str, Curated] = {
+    "MI300X": Curated(
+        "mi300x",
+        "AMD Instinct MI300X 192 GB",
+        (
+            "AMD Instinct MI300X",
+            "AMD Instinct MI300X 192GB HBM3",
+            "AMD Instinct MI300X-NPS1-SPX-192GB-750W",
+            "AMD MI300X-NPS1-SPX-192GB-750W",
+        ),
+        SPECS,
+        "AMD Instinct MI300X",
+        marks={
+            "tdp_w": second_hand(EPOCH),
+            "price_usd": price(EPOCH, 2024, 10_000, 15_000, note="Tom's Hardware: 10-15 k$ apiece, through Epoch AI"),
+        },
+    ),
+    "MI325X": Curated(
+        "mi325x",
+        "AMD Instinct MI325X 256 GB",
+        ("AMD Instinct MI325X", "AMD Instinct MI325X 256GB HBM3e"),
+        SPECS,
+        "AMD Instinct MI325X",
+        marks={"tdp_w": second_hand(EPOCH)},
+    ),
+    "MI350X": Curated(
+        "mi350x",
+        "AMD Instinct MI350X 288 GB",
+        ("AMD Instinct MI350X",),
+        EPOCH,
+        "AMD Instinct MI350X",
+        marks={"scaleup_gb_per_s": derived(SPECS, "datasheet", note="taken as MI355X")},
+    ),
+    "MI355X": Curated(
+        "mi355x",
+        "AMD Instinct MI355X 288 GB",
+        ("AMD Instinct MI355X", "AMD Instinct MI355X 288GB HBM3e"),
+        SPECS,
+        "AMD Instinct MI355X",
+        marks={"tdp_w": second_hand(EPOCH)},
+        conflicts=(clash("scaleup_gb_per_s", 538, SPECS_LATER, "later revision of the same table"),),
+    ),
+    "TPU-v5e": Curated(
+        "tpu-v5e",
+        "Google TPU v5e",
+        ("Google TPU v5e", "v5e"),
+        TPU_DOCS,
+        "Google TPU v5e",
+        evidence="published",
+        extra={"int8_dense_tops": 393},
+        marks={
+            "scaleup_gb_per_s": {"value": 200, "note": "400 GB/s per chip both ways, four links"},
+            "tdp_w": second_hand(EPOCH, "estimate"),
+        },
+        conflicts=(clash("scaleup_gb_per_s", 50, TPU_DOCS, "one link of the four"),),
+    ),
+    "TPU-v5p": Curated(
+        "tpu-v5p",
+        "Google TPU v5p",
+        ("Google TPU v5p", "v5p"),
+        EPOCH,
+        "Google TPU v5p",
+        extra={"int8_dense_tops": {"value": 918, **second_hand("aiwiki-tpu-v5p")}},
+        marks={
+            "scaleup_gb_per_s": second_hand("aiwiki-tpu-v5p", note="4,800 Gbit/s per chip, taken as both ways"),
+            "tdp_w": second_hand("deluair-tpu-power", "estimate", note="weak source"),
+        },
+    ),
+    "TPU-v6e": Curated(
+        "tpu-v6e",
+        "Google TPU v6e (Trillium)",
+        ("Google TPU v6e Trillium", "Trillium", "v6e"),
+        EPOCH,
+        "Google TPU v6e Trillium",
+        extra={"int8_dense_tops": {"value": 1836, **second_hand("lynskey-tpu-deck")}},
+        marks={
+            "scaleup_gb_per_s": second_hand("lynskey-tpu-deck", note="800 GB/s both ways"),
+            "tdp_w": second_hand("deluair-tpu-power", "estimate", note="weak source"),
+        },
+        epoch_note="448 GB/s per chip, taken as both ways",
+    ),
+    "TPU-v7": Curated(
+        "tpu-v7",
+        "Google TPU v7 (Ironwood)",
+        ("Google TPU v7 Ironwood", "Ironwood", "TPU7x"),
+        EPOCH,
+        "Google TPU v7 Ironwood",
+        marks={"scaleup_gb_per_s": unverified("google-ironwood-blog")},
+        unverified_fields=("scaleup_domain_count",),
+    ),
+    "Trainium2": Curated(
+        "trainium2",
+        "AWS Trainium2",
+        ("Amazon Trainium2", "trn2"),
+        NEURON,
+        "Amazon Trainium2",
+        evidence="published",
+        marks={
+            "tdp_w": second_hand(EPOCH, "estimate"),
+            "scaleup_gb_per_s": unverified(NEURON),
+        },
+        unverified_fields=("scaleup_domain_count",),
+        conflicts=(
+            clash("hbm_tb_per_s", 3.0, NEURON, "kernel-interface guide of the same release"),
+            clash("hbm_gb", 103.1, NEURON, "96 GiB; " + GIB_AS_GB),
+        ),
+    ),
+    "Trainium3": Curated(
+        "trainium3",
+        "AWS Trainium3",
+        ("Amazon Trainium3", "trn3"),
+        NEURON,
+        "Amazon Trainium3",
+        evidence="published",
+        marks={
+            "tdp_w": second_hand(EPOCH, "estimate"),
+            "scaleup_gb_per_s": unverified(NEURON),
+        },
+        unverified_fields=("scaleup_domain_count",),
+        conflicts=(
+            clash("hbm_tb_per_s", 4.7, NEURON, "kernel-interface guide"),
+            clash("hbm_gb", 154.6, NEURON, "144 GiB; " + GIB_AS_GB),
+            clash(
+                "scaleup_gb_per_s",
+                1280,
+                NEURON,
+                "NeuronLink-v4 2.56 TB/s per device, if that counts both ways",
+            ),
+        ),
+        exceptions={
+            "fp8_dense_tflops": "MXFP8 runs at 3.75 x BF16 on this chip",
+            "fp4_dense_tflops": "MXFP4 runs at the MXFP8 rate",
+        },
+    ),
+    "Gaudi3": Curated(
+        "gaudi3",
+        "Intel Gaudi 3",
+        ("Intel Habana Gaudi3", "Intel Gaudi 3", "Gaudi 3"),
+        EPOCH,
+        "Intel Habana Gaudi3",
+        marks={"scaleup_gb_per_s": unverified("intel-gaudi3-whitepaper", note="24 x 200 GbE")},
+        unverified_fields=("scaleup_domain_count",),
+        conflicts=(
+            clash("bf16_dense_tflops", 1835, "intel-gaudi3-whitepaper", "also quoted by the vendor, from memory"),
+        ),
+        exceptions={"fp8_dense_tflops": "the vendor quotes one matrix rate for BF16 and FP8"},
+    ),
+}
