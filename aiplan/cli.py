@@ -7,15 +7,18 @@ argument.
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import gc
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import NamedTuple, NoReturn
 
 from aiplan._version import __version__
-from aiplan.errors import AiplanError, InputError, Problem
+from aiplan.errors import AiplanError, InputError, OutputError, Problem
 
 
 class Command(NamedTuple):
@@ -61,17 +64,9 @@ EXIT_OK, EXIT_BUG, EXIT_INTERRUPTED, EXIT_TERMINATED = 0, 1, 130, 143
 
 def entry_point() -> NoReturn:
     """The console script."""
-    code = main(sys.argv[1:])
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        _silence_stdout()
-        code = EXIT_BUG
-    except OSError as error:
-        sys.stderr.write(f"error[E601]: cannot write to standard output: {error.strerror}\n")
-        _silence_stdout()
-        code = 6
-    sys.exit(code)
+    if sys.stderr is None:  # started with stderr closed; libraries fall back on stdout, which is for data
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+    sys.exit(main(sys.argv[1:]))
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -81,27 +76,68 @@ def main(arguments: Sequence[str]) -> int:
     ----------
     arguments : command line without the program's name
     """
-    previous = _on_sigterm(_terminated)
+    stops = {signal.SIGINT: EXIT_INTERRUPTED, signal.SIGTERM: EXIT_TERMINATED}
+    previous = {number: _on_signal(number, _stopper(code)) for number, code in stops.items()}
     try:
-        return _dispatch([_checked(argument) for argument in arguments])
+        code = _guarded(lambda: _dispatch([_checked(argument) for argument in arguments]))
+        flushed = _guarded(_flush)
+        return code or flushed
+    finally:
+        for number, handler in previous.items():
+            _on_signal(number, handler)
+
+
+def _guarded(work: Callable[[], int]) -> int:
+    """What ``work`` returns, or the exit code of whatever stopped it, said on stderr."""
+    try:
+        return work()
     except AiplanError as error:
-        sys.stderr.write(error.render() + "\n")
+        _talk(error.render() + "\n")
         return error.exit_code
     except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else EXIT_OK
+        code = stop.code if isinstance(stop.code, int) else EXIT_OK
+        if code == EXIT_INTERRUPTED:
+            _talk("interrupted\n")
+        return code
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted\n")
+        _talk("interrupted\n")
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         _silence_stdout()
         return EXIT_BUG
     except Exception as error:
+        if isinstance(error, OSError) and error.filename is None and error.errno in _FULL:
+            _silence_stdout()
+            _talk(OutputError(f"cannot write to stdout: {error.strerror}", code="E213").render() + "\n")
+            return OutputError.exit_code
         if os.environ.get("AIPLAN_DEBUG"):
             raise
-        sys.stderr.write(_bug_text(error))
+        _talk(_bug_text(error))
         return EXIT_BUG
-    finally:
-        _on_sigterm(previous)
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
+"""How writing a help text fails; results are written with care of their own."""
+
+
+def _talk(text: str) -> None:
+    from aiplan.report.talk import talk
+
+    talk(text)
+
+
+def _flush() -> int:
+    if sys.stdout is not None:
+        sys.stdout.flush()
+    return EXIT_OK
+
+
+def _say(text: str) -> int:
+    """Put help or version on stdout."""
+    if sys.stdout is None:
+        raise OutputError("cannot write to stdout: it is closed", code="E213")
+    sys.stdout.write(text)
+    return EXIT_OK
 
 
 def _dispatch(arguments: list[str]) -> int:
@@ -110,19 +146,16 @@ def _dispatch(arguments: list[str]) -> int:
 
         return complete(arguments)
     if not arguments or arguments[0] in ("--help", "-h", "help"):
-        sys.stdout.write(overview())
-        return EXIT_OK
+        return _say(overview())
     if arguments[0] == "--version":
-        sys.stdout.write(_version(verbose="--verbose" in arguments))
-        return EXIT_OK
+        return _say(_version(verbose="--verbose" in arguments))
     for words in (2, 1):
         name = " ".join(arguments[:words])
         if len(arguments) >= words and name in COMMANDS:
             return _run(name, _bare_explain(arguments[words:]))
     group = {name: row for name, row in COMMANDS.items() if name.split(" ")[0] == arguments[0]}
     if group and (len(arguments) == 1 or arguments[1] in ("--help", "-h")):
-        sys.stdout.write(overview(group))
-        return EXIT_OK
+        return _say(overview(group))
     raise _unknown(arguments, group)
 
 
@@ -143,10 +176,12 @@ def _run(name: str, arguments: list[str]) -> int:
 
 def _bare_explain(arguments: list[str]) -> list[str]:
     """``--explain`` without a line explains all of them; Typer has no options with an optional value."""
+    options = arguments.index("--") if "--" in arguments else len(arguments)
     out: list[str] = []
     for number, argument in enumerate(arguments):
         following = arguments[number + 1] if number + 1 < len(arguments) else "-"
-        out.append("--explain=all" if argument == "--explain" and following.startswith("-") else argument)
+        bare = argument == "--explain" and number < options and following.startswith("-")
+        out.append("--explain=all" if bare else argument)
     return out
 
 
@@ -197,9 +232,9 @@ def _unknown(arguments: list[str], group: dict[str, Command]) -> InputError:
     import difflib
 
     text = " ".join(arguments[:2]) if group else arguments[0]
-    near = difflib.get_close_matches(text, list(group or COMMANDS), n=1, cutoff=0.5)
+    near = difflib.get_close_matches(text[:80], list(group or COMMANDS), n=1, cutoff=0.5)
     hint = f"did you mean `aiplan {near[0]}`?" if near else "see `aiplan --help`"
-    return InputError(Problem("E115", f"no command 'aiplan {text[:80]}'", hint=hint))
+    return InputError(Problem("E115", f"no command 'aiplan {_safe(text[:80])}'", hint=hint))
 
 
 def _bug_text(error: Exception) -> str:
@@ -213,21 +248,29 @@ def _safe(text: str) -> str:
     return "".join(char if char.isprintable() else "?" for char in text)
 
 
-def _terminated(_signal: int, _frame: FrameType | None) -> None:
-    raise SystemExit(EXIT_TERMINATED)
+def _stopper(code: int) -> Callable[[int, FrameType | None], NoReturn]:
+    """A handler that ends the run with this exit code, through every clean-up on the way out."""
+
+    def stop(_signal: int, _frame: FrameType | None) -> NoReturn:
+        raise SystemExit(code)
+
+    return stop
 
 
-def _on_sigterm(handler: object) -> object:
-    """Install a SIGTERM handler where that is possible; the previous one."""
+def _on_signal(number: int, handler: object) -> object:
+    """Install a handler where that is possible, and the previous one; an ignored signal stays ignored (nohup)."""
     try:
-        return signal.signal(signal.SIGTERM, handler)  # type: ignore[arg-type]
+        previous = signal.getsignal(number)
+        if previous is not signal.SIG_IGN:
+            signal.signal(number, handler)  # type: ignore[arg-type]
     except (ValueError, TypeError):
         return None
+    return previous
 
 
 def _silence_stdout() -> None:
     """Point stdout nowhere, so that the interpreter's own flush at exit cannot fail again."""
-    try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError):
-        pass
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)

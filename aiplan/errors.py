@@ -23,9 +23,10 @@ class Problem:
     path : dotted field path, empty when the whole file is meant
     file : file as the user named it, or ``--set`` / ``command line``
     line, column : 1-based position, 0 when unknown
-    source_line : the offending text
+    source_line : the offending text, a part of it where the line is long
     length : characters to underline
     hint : what to do
+    offset : characters of the line left out before ``source_line``
     """
 
     code: str
@@ -37,17 +38,20 @@ class Problem:
     source_line: str = ""
     length: int = 1
     hint: str = ""
+    offset: int = 0
 
     def render(self) -> str:
         """Text of this problem in the layout compilers have taught people to read."""
         text = [f"error[{self.code}]: {self.message}"]
         if self.file:
-            position = f":{self.line}:{max(self.column, 1)}" if self.line else ""
+            is_option = self.file.startswith("--")
+            position = f":{self.line}:{max(self.column, 1)}" if self.line and not is_option else ""
             text.append(f"  --> {self.file}{position}")
         if self.source_line and self.line:
             gutter = f"{self.line} | "
-            caret = " " * max(self.column - 1, 0) + "^" * max(self.length, 1)
-            text += [gutter + self.source_line, " " * (len(gutter) - 2) + "| " + caret]
+            before = max(self.column - self.offset - 1, 0)
+            carets = max(min(self.length, len(self.source_line) - before), 1)
+            text += [gutter + self.source_line, " " * (len(gutter) - 2) + "| " + " " * before + "^" * carets]
         if self.hint:
             text.append(f"help: {self.hint}")
         return "\n".join(text)
@@ -69,22 +73,26 @@ class AiplanError(Exception):
 
 
 class InputError(AiplanError):
-    """Bad input: one or many problems, all of them reported at once."""
+    """Bad input: one or many problems, all of them reported at once.
+
+    ``more`` counts problems beyond those in the list, which a hostile file may have by the thousand.
+    """
 
     exit_code: ClassVar[int] = 2
 
-    def __init__(self, problems: Problem | list[Problem]) -> None:
+    def __init__(self, problems: Problem | list[Problem], more: int = 0) -> None:
         self.problems = [problems] if isinstance(problems, Problem) else list(problems)
+        self.more = more
         first = self.problems[0]
         super().__init__(first.message, code=first.code, hint=first.hint)
 
     def render(self) -> str:
         shown = [problem.render() for problem in self.problems[:MAX_PROBLEMS_SHOWN]]
-        hidden = len(self.problems) - len(shown)
-        if hidden:
-            shown.append(f"... and {hidden} more problems")
-        if len(self.problems) > 1:
-            shown.append(f"{len(self.problems)} problems found")
+        found = len(self.problems) + self.more
+        if hidden := found - len(shown):
+            shown.append(f"... and {hidden:,} more problem{'s' * (hidden > 1)}")
+        if found > 1:
+            shown.append(f"{found:,} problems found")
         return "\n\n".join(shown)
 
 

@@ -143,7 +143,7 @@ def _compose(numerator: str | None, denominators: list[str]) -> Unit:
         powers[dimension] = powers.get(dimension, 0) - 1
         factor /= size
         symbol += f"/{under}"
-    suffix = "_per_".join(([numerator] if numerator else []) + denominators)
+    suffix = "_per_".join([numerator or "", *denominators]).lstrip("_")
     dimension_key = tuple(sorted((key, power) for key, power in powers.items() if power))
     return Unit(suffix, symbol, dimension_key, factor)
 
@@ -159,9 +159,9 @@ def symbol_of(name: str) -> str | None:
 
 
 def stem(name: str) -> str:
-    """A field name without its unit: ``rated_power_kw`` -> ``rated_power``."""
+    """A field name without its unit: ``rated_power_kw`` -> ``rated_power``, ``tokens_per_s`` -> nothing."""
     unit = unit_of(name)
-    return name.removesuffix("_" + unit.suffix) if unit else name
+    return name.removesuffix(unit.suffix).removesuffix("_") if unit else name
 
 
 def convertible(key: str, fields: Iterable[str]) -> tuple[str, float] | None:
@@ -172,14 +172,18 @@ def convertible(key: str, fields: Iterable[str]) -> tuple[str, float] | None:
     >>> convertible("rated_power_gb", ["rated_power_w"]) is None
     True
     """
-    try:
-        given = unit_of(key)
-    except ValueError:
-        return None
+    given = _unit_if_any(key)
     if given is None:
         return None
     for name in fields:
-        wanted = unit_of(name)
+        wanted = _unit_if_any(name)
         if wanted and wanted.dimension == given.dimension and stem(name) == stem(key):
             return name, given.factor / wanted.factor
     return None
+
+
+def _unit_if_any(name: str) -> Unit | None:
+    try:
+        return unit_of(name)
+    except ValueError:
+        return None

@@ -47,7 +47,8 @@ def list_entries(
         for entry_id in opened.ids(one):
             raw, _ = opened.raw(one, entry_id)
             name = raw.get("name") or raw.get("title") or ""
-            rows.append((one, entry_id, str(name), raw.get("grade"), raw.get("evidence", "published")))
+            grade = raw.get("grade")
+            rows.append((one, entry_id, str(name), grade and str(grade), str(raw.get("evidence", "published"))))
     columns = (Column("kind"), Column("id"), Column("name"), Column("grade"), Column("evidence"))
     table = Table("entries", "Entries of the catalog", columns, tuple(rows))
     headline = f"{len(rows)} entries of {len(kinds)} kind{'s' * (len(kinds) != 1)}"
@@ -111,14 +112,15 @@ def lint(
     strict: Annotated[bool, typer.Option("--strict", help="Let warnings fail too.")] = False,
 ) -> None:
     from aiplan.catalog.lint import lint_catalog
+    from aiplan.catalog.loader import Catalog
     from aiplan.errors import InputError
 
-    problems, warnings = lint_catalog(open_catalog(folder))
+    problems, warnings = lint_catalog(Catalog(folder, check=False))
     for warning in warnings:
         sys.stderr.write(warning.render().replace("error[", "warning[", 1) + "\n")
     if problems or (strict and warnings):
         raise InputError(problems or warnings)
-    sys.stdout.write(f"catalog is clean: {len(warnings)} warnings\n")
+    sys.stdout.write(f"catalog is clean: {len(warnings)} warning{'s' * (len(warnings) != 1)}\n")
 
 
 lint.__doc__ = help_text(
@@ -170,8 +172,9 @@ def index(
 
 
 index.__doc__ = help_text(
-    "Rebuild the index of a catalog folder after editing it. Without a fresh index runs are slower, never wrong.",
-    ("aiplan catalog index", "aiplan catalog index my-catalog"),
+    "Check every entry and rebuild the index of the shipped catalog after editing it. Without a fresh index runs are "
+    "slower, never wrong; a folder given with --catalog is always read in full.",
+    ("aiplan catalog index", "aiplan catalog index a-checkout/hardware_catalog"),
 )
 
 

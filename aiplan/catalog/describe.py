@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
+from aiplan.catalog.entry import SourcedText
 from aiplan.inputs.quantity import Quantity
 from aiplan.report.model import Cell, Column, Table
 from aiplan.units import symbol_of
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from aiplan.catalog.loader import Catalog
 
 _OWN = ("name", "source", "grade", "evidence", "conflicts", "exceptions", "points", "note")
+_PROVENANCE = ("source", "grade", "evidence")
 _COLUMNS = (
     Column("field", "field"),
     Column("value", "value"),
@@ -35,28 +37,32 @@ def describe_entry(catalog: Catalog, kind: str, entry_id: str) -> tuple[str, lis
     catalog : where the entry is
     kind, entry_id : which entry
     """
-    entry = catalog.get(kind, entry_id)
+    entry = catalog.checked(kind, entry_id)
     rows: list[tuple[Cell, ...]] = []
     for name in type(entry).model_fields:
         value = getattr(entry, name)
-        if name in _OWN or value in (None, "", (), {}):
+        if name in _OWN or _empty(value):
             continue
         rows += _rows(name, value, entry)
-    name = getattr(entry, "name", None) or getattr(entry, "title", entry_id)
+    title = getattr(entry, "name", None) or getattr(entry, "title", entry_id)
     note = getattr(entry, "note", "")
-    headline = f"{entry_id} ({kind}): {name}" + (f". {note}" if note else "")
+    headline = f"{entry_id} ({kind}): {title}" + (f". {note}" if note else "")
     tables = [Table("values", "Values", _COLUMNS, tuple(rows))]
     tables += _extra_tables(entry)
     return headline, tables
 
 
 def _rows(name: str, value: Any, entry: Any) -> list[tuple[Cell, ...]]:
+    if isinstance(value, SourcedText):
+        own = "published" if value.source and entry.evidence == "assumed" else entry.evidence
+        return [(name, value.value, None, "", value.grade or entry.grade, value.evidence or own,
+                 value.source or entry.source, value.note)]  # fmt: skip
     if isinstance(value, BaseModel):
-        return [
-            row for field in type(value).model_fields for row in _rows(f"{name}.{field}", getattr(value, field), value)
-        ]
+        inner = {field: getattr(value, field) for field in type(value).model_fields if field not in _PROVENANCE}
+        return [row for field, found in inner.items() if not _empty(found)
+                for row in _rows(f"{name}.{field}", found, value)]  # fmt: skip
     source, grade = getattr(entry, "source", ""), getattr(entry, "grade", None)
-    evidence = getattr(entry, "evidence", "published")
+    evidence: str = getattr(entry, "evidence", "published")
     if isinstance(value, Quantity):
         band = f"{value.low:g} to {value.high:g}" if value.low is not None and value.high is not None else ""
         if value.uncertain:
@@ -77,6 +83,10 @@ def _rows(name: str, value: Any, entry: Any) -> list[tuple[Cell, ...]]:
     if name.rsplit(".", 1)[-1] in getattr(entry, "unverified_fields", ()):
         grade, evidence = "assumption", "unverified"
     return [(name, _cell(value), symbol_of(name), "", grade, evidence, source, "")]
+
+
+def _empty(value: Any) -> bool:
+    return value is None or value in ("", (), {})
 
 
 def _cell(value: Any) -> Cell:

@@ -2,110 +2,109 @@
 
 An entry names one source and grade that hold for all its numbers; a number that differs says so itself (see
 `aiplan.inputs.quantity`). Optional fields are left out where no source gives them: nothing is filled by guess.
+The text under a field is its description in the JSON Schema.
 """
-
-from __future__ import annotations
 
 from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from aiplan.inputs.fields import Fraction, Id, NonNegative, Positive, Section, Text, quantity
-from aiplan.inputs.quantity import Quantity
+from aiplan.catalog.entry import (
+    AtLeastOne,
+    Conflict,
+    Count,
+    Entry,
+    Excuse,
+    Precision,
+    Source,
+    Sourced,
+    SourcedText,
+    Year,
+)
+from aiplan.catalog.schema_models import Model
+from aiplan.inputs.fields import Fraction, Id, NonNegative, Positive, Section, Text, quantity, quantity_bounds
 from aiplan.inputs.scenario import Evidence, Grade
 
-Texts = Annotated[tuple[Text, ...], Field(strict=False)]
-Count = Annotated[int, Field(ge=0)]
-Twelve = Annotated[tuple[float, ...], Field(strict=False, min_length=12, max_length=12)]
-Point = Annotated[tuple[float, ...], Field(strict=False, min_length=3, max_length=3)]
-Precision = Literal["fp32", "fp16", "bf16", "fp8", "int8", "fp4", "nvfp4", "mxfp4", "int4", "w4a16"]
+__all__ = [
+    "KINDS",
+    "Accelerator",
+    "Conflict",
+    "Entry",
+    "Excuse",
+    "Grid",
+    "Model",
+    "Normals",
+    "Operator",
+    "Published",
+    "Server",
+    "Site",
+    "Source",
+    "SourcedText",
+    "Throughput",
+]
 
-
-class Conflict(Section):
-    """A value another source gives for a field of the entry."""
-
-    field: Text
-    value: Any
-    source: Text | None = None
-    evidence: Evidence | None = None
-    note: Text = ""
-
-
-class Excuse(Section):
-    """Why a field breaks a rule that lint checks."""
-
-    field: Text
-    reason: Text
-
-
-class Entry(Section):
-    """Fields of every kind."""
-
-    name: Text
-    """Name for people."""
-    source: Text
-    """Source id that holds for every number that names no other."""
-    grade: Grade
-    """Grade of every number that names no other."""
-    evidence: Evidence = "published"
-    """How the values were seen, where they do not say it themselves."""
-    aliases: Texts = ()
-    """Names found in the wild."""
-    note: Text = ""
-    conflicts: Annotated[tuple[Conflict, ...], Field(strict=False)] = ()
-    exceptions: Annotated[tuple[Excuse, ...], Field(strict=False)] = ()
-    unverified_fields: Texts = ()
-    """Fields that are not numbers and were only remembered."""
-
-
-class Source(Section):
-    """Where a value was read."""
-
-    title: Text
-    url: Text = ""
-    doi: Text = ""
-    published: date | int | Text | None = None
-    accessed: date
-    locator: Text
-    """Page, table, file or commit."""
-    licence: Text = ""
-    evidence: Evidence = "published"
-    note: Text = ""
+Celsius = Annotated[float, Field(ge=-90.0, le=70.0)]
+Percent = Annotated[float, Field(ge=0.0, le=100.0)]
+Temperatures = Annotated[tuple[Celsius, ...], Field(strict=False, min_length=12, max_length=12)]
+Humidities = Annotated[tuple[Percent, ...], Field(strict=False, min_length=12, max_length=12)]
+Point = Annotated[tuple[Annotated[float, Field(gt=0.0)], ...], Field(strict=False, min_length=3, max_length=3)]
 
 
 class Accelerator(Entry):
     """One accelerator as sold. FLOP/s are dense; links are one way."""
 
     vendor: Text
+    """Who makes it."""
     status: Literal["shipping", "roadmap"] = "shipping"
+    """Whether it can be had; numbers of a roadmap are announcements."""
     released: date
+    """Day it was launched, or is announced for."""
     bf16_dense_tflops: Positive | None = None
+    """BF16 matrix rate without sparsity."""
     fp8_dense_tflops: Positive | None = None
+    """FP8 matrix rate without sparsity."""
     fp4_dense_tflops: Positive | None = None
+    """FP4 matrix rate without sparsity."""
     int8_dense_tops: Positive | None = None
+    """INT8 matrix rate without sparsity, 10^12 operations per second."""
     hbm_gb: Positive
+    """Memory, 10^9 bytes."""
     hbm_tb_per_s: Positive | None = None
+    """Memory bandwidth."""
     scaleup_gb_per_s: Positive | None = None
-    scaleup_domain_count: Annotated[int, Field(ge=1)] | Quantity | None = None
+    """Link bandwidth to the accelerators of its domain, one way."""
+    scaleup_domain_count: Positive | None = None
+    """Accelerators in one domain of fast links."""
     tdp_w: Positive | None = None
+    """Thermal design power."""
     power_fraction: Fraction | None = None
     """Measured power under LLM serving over TDP."""
     provisioned_kw_per_gpu: Positive | None = None
+    """Power set aside for one accelerator with its share of everything around it."""
     hyperscaler_usd_per_h: Positive | None = None
+    """Cost of ownership at a hyperscaler, per accelerator."""
     neocloud_usd_per_h: Positive | None = None
+    """Cost of ownership at a specialised cloud, per accelerator."""
     rental_3y_usd_per_h: Positive | None = None
+    """Rent on a three-year contract, per accelerator."""
     price_usd: Positive | None = None
+    """Price of one, as sold to a large buyer."""
     embodied_kg: NonNegative | None = None
+    """kg CO2e of making one."""
 
 
 class Server(Entry):
     """A server or rack as sold: accelerators, host, rating, price."""
 
     vendor: Text
+    """Who sells it."""
     accelerator: Id
-    accelerator_count: Annotated[int, Field(ge=1)]
+    """Accelerator in it."""
+    accelerator_count: AtLeastOne
+    """Accelerators in it."""
     released: date | None = None
+    """Day it was launched."""
     host_power_w: NonNegative
     """CPUs, memory, NICs, fans and conversion at serving load, accelerators excluded."""
     max_power_w: Positive
@@ -113,97 +112,40 @@ class Server(Entry):
     idle_power_fraction: Fraction
     """Power at no load over rated power."""
     price_usd: Positive | None = None
+    """Price of the whole server."""
     embodied_kg: NonNegative | None = None
     """kg CO2e of the server without accelerators."""
-
-
-class Model(Entry):
-    """Shape of a language model: what decides weight bytes, KV bytes and FLOPs per token."""
-
-    family: Text
-    vendor: Text
-    released: date | None = None
-    licence: Text = ""
-    hf_ids: Texts = ()
-    shape_of: Id | None = None
-    """Entry whose shape this one shares; the loader fills it in."""
-    shape_tier: Literal["config", "vendor", "third-party"] | None = None
-    layers: Count
-    hidden_size: Count
-    attention_heads: Count
-    kv_heads: Count | None = None
-    head_dim: Count
-    attention: Literal["mha", "gqa", "mqa", "mla"]
-    attention_layers: Count | None = None
-    window_tokens: Count | None = None
-    windowed_layers: Count | None = None
-    window_kind: Literal["sliding", "chunked"] | None = None
-    linear_layers: Count | None = None
-    linear_kind: Literal["mamba2", "gated-deltanet"] | None = None
-    linear_state_values: Count | None = None
-    linear_conv_values: Count | None = None
-    q_lora_rank: Count | None = None
-    kv_lora_rank: Count | None = None
-    qk_nope_head_dim: Count | None = None
-    qk_rope_head_dim: Count | None = None
-    v_head_dim: Count | None = None
-    index_heads: Count | None = None
-    index_head_dim: Count | None = None
-    index_topk: Count | None = None
-    dense_layers: Count | None = None
-    dense_ffn_width: Count | Text | None = None
-    ffn_matrices: Count | None = None
-    activation: Text = ""
-    experts: Count | None = None
-    experts_active: Count | None = None
-    expert_width: Count | None = None
-    shared_experts: Count | None = None
-    shared_width: Count | None = None
-    first_dense_layers: Count | None = None
-    moe_every: Count | None = None
-    moe_layers: Count | None = None
-    vocab_size: Count
-    tied_embeddings: bool
-    max_context_tokens: Quantity | int | None = None
-    mtp_layers: Count | None = None
-    native_precision: Precision | None = None
-    kv_values_per_token: Count | None = None
-    kv_values_per_token_full_layers: Count | None = None
-    total_params: Count
-    active_params: Count
-    matmul_params: Count
-    """Active parameters without the input embedding: what a token is multiplied with."""
-    params_embedding: Count | None = None
-    params_output_head: Count | None = None
-    params_attention: Count | None = None
-    params_linear_attention: Count | None = None
-    params_dense_ffn: Count | None = None
-    params_routed_experts: Count | None = None
-    params_shared_experts: Count | None = None
-    params_other: Count | None = None
-    extra_params: Count | None = None
-    extra_modules: Text = ""
-    published_total_params_b: Positive | None = None
-    published_active_params_b: Positive | None = None
-    published_kind: Text = ""
 
 
 class Throughput(Entry):
     """A published table of tokens per second by prompt and answer length, for one deployment."""
 
     model: Id
+    """Model served."""
     accelerator: Id
-    accelerator_count: Annotated[int, Field(ge=1)]
-    tensor_parallel: Annotated[int, Field(ge=1)] | None = None
-    pipeline_parallel: Annotated[int, Field(ge=1)] | None = None
-    expert_parallel: Annotated[int, Field(ge=1)] | None = None
+    """Accelerator it ran on."""
+    accelerator_count: AtLeastOne
+    """Accelerators in the group whose rate the points give."""
+    tensor_parallel: AtLeastOne | None = None
+    """Accelerators that share each layer."""
+    pipeline_parallel: AtLeastOne | None = None
+    """Groups that share the layers among them."""
+    expert_parallel: AtLeastOne | None = None
+    """Accelerators that share the experts."""
     precision: Precision
+    """Number format of the weights."""
     kv_precision: Precision | None = None
+    """Number format of the KV cache, where stated."""
     engine: Text
+    """Serving engine."""
     engine_version: Text = ""
-    measured_on: date | Quantity | None = None
+    """Its version, where stated."""
+    measured_on: date | None = None
+    """Day of the measurement or of the page."""
     regime: Literal["offline_max", "static_batch", "online"] = "offline_max"
+    """Requests queued without limit, one batch at a time, or arriving at a rate."""
     batch: Count | None = None
+    """Sequences in a batch, where stated."""
     points: Annotated[tuple[Point, ...], Field(strict=False, min_length=1)]
     """Rows of prompt tokens, answer tokens, answer tokens per second of the whole group of accelerators."""
 
@@ -212,104 +154,159 @@ class Grid(Entry):
     """Carbon and water of the electricity of a region."""
 
     country: Text = ""
-    year: int | None = None
+    """Country code of three letters."""
+    year: Year | None = None
+    """Year of the figures."""
     carbon_g_per_kwh: NonNegative | None = None
+    """g CO2e of generation, location-based, annual mean."""
     water_l_per_kwh: NonNegative | None = None
     """Off-site water consumption of generation."""
-
-
-class SourcedText(Section):
-    """A text that names its own source."""
-
-    value: Text
-    source: Text | None = None
-    grade: Grade | None = None
-    evidence: Evidence | None = None
-    note: Text = ""
 
 
 class Normals(Section):
     """Monthly climate normals, January first."""
 
     source: Text
+    """Source id of the series."""
     grade: Grade
+    """Grade of the series."""
     evidence: Evidence = "published"
+    """How the series were seen."""
     period: Text = ""
+    """Years the means are over."""
     set: Text = ""
+    """Name of the data set."""
     station: Text = ""
+    """Station, or the nearest one to a grid cell."""
     note: Text = ""
-    tmax_c: Twelve
-    tmin_c: Twelve
-    tmean_c: Twelve
-    rh_percent: Twelve
+    """What a reader must know."""
+    tmax_c: Temperatures
+    """Mean daily maximum."""
+    tmin_c: Temperatures
+    """Mean daily minimum."""
+    tmean_c: Temperatures
+    """Mean."""
+    rh_percent: Humidities
+    """Mean relative humidity."""
 
 
 class Site(Entry):
     """A place to build: climate, grid, price, land."""
 
     country: Text
+    """Country code of three letters."""
     region: Text = ""
+    """State or province."""
     latitude_deg: quantity(-90, 90)  # type: ignore[valid-type]
+    """Latitude, north positive."""
     longitude_deg: quantity(-180, 180)  # type: ignore[valid-type]
+    """Longitude, east positive."""
     elevation_meters: quantity(-500.0, 9000.0) | None = None  # type: ignore[valid-type]
-    climate_zone: SourcedText | Text | None = None
+    """Height above the sea."""
+    climate_zone: Sourced | None = None
+    """Zone of ASHRAE 169, e.g. ``4A``."""
     grid: Id | None = None
+    """Grid it draws from."""
     carbon_g_per_kwh: NonNegative | None = None
+    """g CO2e of its electricity, location-based, annual mean."""
     offsite_water_l_per_kwh: NonNegative | None = None
+    """Off-site water consumption of generation."""
     price_usd_per_kwh: NonNegative | None = None
+    """Electricity price of industrial customers, where paid in dollars."""
     price_local_per_kwh: NonNegative | None = None
+    """Electricity price in ``price_currency``; no exchange rate was applied."""
     price_currency: Text = ""
-    price_year: int | None = None
-    tariff: SourcedText | Text | None = None
+    """Currency of ``price_local_per_kwh``."""
+    price_year: Year | None = None
+    """Year of the electricity price."""
+    tariff: Sourced | None = None
+    """Tariff a large load falls under."""
     tariff_threshold_mw: NonNegative | None = None
+    """Load from which it applies."""
     tariff_min_demand_fraction: Fraction | None = None
+    """Share of contracted demand that is paid in any case."""
     tariff_term_years: NonNegative | None = None
+    """Length of its contract."""
     tariff_note: Text = ""
+    """What else it asks for."""
     capex_usd_per_w: NonNegative | None = None
+    """Cost of building, per watt of IT load."""
     land_usd_per_acre: NonNegative | None = None
+    """Price of land."""
     normals: Normals
+    """Monthly climate normals."""
 
 
 class Operator(Entry):
     """PUE and WUE as an operator states them, for its fleet or one region."""
 
     operator: Text
+    """Who states it."""
     site: Id | None = None
-    year: int | None = None
+    """Nearest site of the catalog."""
+    year: Year | None = None
+    """Year of the figures."""
     pue: quantity(above=0.0, sane=(1.0, 5.0)) | None = None  # type: ignore[valid-type]
+    """Annual energy of the facility over that of its IT."""
     wue_l_per_kwh: NonNegative | None = None
+    """On-site water per kWh of IT energy."""
 
 
 class Published(Entry):
     """A public estimate of energy, water or carbon per query, as its source prints it."""
 
     model: Text = ""
+    """Model as the source names it."""
     model_id: Id | None = None
+    """The catalog's entry of that model."""
     method: Text = ""
+    """How the figure came about."""
     boundary: Literal["accelerator", "server", "server+idle", "facility", "life_cycle", "not_stated"] | None = None
     """The IT loads inside the figure; ``pue`` is the factor already on them."""
     hardware: Text = ""
+    """Hardware it was made on or for."""
     statistic: Text = ""
+    """Median, mean, range or otherwise."""
     energy_wh: NonNegative | None = None
+    """Energy per query."""
     energy_j_per_token: NonNegative | None = None
+    """Energy per answer token."""
     carbon_g: NonNegative | None = None
+    """g CO2e per query."""
     water_ml: NonNegative | None = None
+    """Water per query."""
     pue: Positive | None = None
+    """PUE inside the figure; 1 means none."""
     input_tokens: NonNegative | None = None
+    """Prompt tokens of the query."""
     output_tokens: NonNegative | None = None
+    """Answer tokens of the query."""
     batch: Positive | None = None
-    year: int | None = None
+    """Sequences in a batch."""
+    year: Year | None = None
+    """Year of the figure."""
     energy_slope_wh_per_token: Positive | None = None
+    """Fit of a public estimator: energy per token rises by this per 10^9 active parameters."""
     energy_batch_exponent: quantity(-10.0, 10.0) | None = None  # type: ignore[valid-type]
+    """Fit of a public estimator: energy per token goes with exp(this x batch)."""
     energy_floor_wh_per_token: Positive | None = None
+    """Fit of a public estimator: energy per token of an empty model."""
     latency_slope_s_per_token: Positive | None = None
+    """Fit of a public estimator: time per token rises by this per 10^9 active parameters."""
     latency_batch_slope_s_per_token: Positive | None = None
+    """Fit of a public estimator: time per token rises by this per sequence in the batch."""
     latency_floor_s_per_token: Positive | None = None
+    """Fit of a public estimator: time per token of an empty model."""
     weight_bits: Positive | None = None
+    """Bits per weight that the estimator assumes."""
     memory_overhead_factor: Positive | None = None
+    """Memory needed over the bytes of the weights."""
     accelerator_memory_gb: Positive | None = None
+    """Memory of the accelerator that the estimator assumes."""
     host_power_w: Positive | None = None
+    """Power of a server without accelerators that the estimator assumes."""
     server_accelerator_count: Positive | None = None
+    """Accelerators of a server that the estimator assumes."""
 
 
 KINDS: dict[str, type[Section]] = {
@@ -324,3 +321,22 @@ KINDS: dict[str, type[Section]] = {
     "sources": Source,
 }
 """Kind of entry by the first part of the file's path in the catalog folder."""
+
+
+PLAIN_KINDS = ("accelerators", "servers", "models", "throughput", "grids", "operators", "published")
+"""Kinds without sections inside: the index describes them well enough to be read without this module."""
+
+
+def forms() -> dict[str, dict[str, Any]]:
+    """For each plain kind: its quantities with the bounds they truncate to, and the defaults of the other fields."""
+    out: dict[str, dict[str, Any]] = {}
+    for kind in PLAIN_KINDS:
+        fields = KINDS[kind].model_fields
+        bounds = {name: found for name, field in fields.items() if (found := quantity_bounds(field)) is not None}
+        defaults = {name: _plain(field.default) for name, field in fields.items() if not field.is_required()}
+        out[kind] = {"quantities": bounds, "defaults": defaults}
+    return out
+
+
+def _plain(default: Any) -> Any:
+    return list(default) if isinstance(default, tuple) else default

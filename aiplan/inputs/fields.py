@@ -7,22 +7,21 @@ The docstring under a field is its description in the schema and in the docs.
 from __future__ import annotations
 
 import difflib
-import os
+import re
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, TypeVar, get_args
+from typing import Annotated, Any, NamedTuple, TypeVar, get_args
+from unicodedata import normalize
 
-# Plugins of other packages must not change what a scenario means, and looking for them costs start-up time.
-os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-
-from pydantic import BaseModel, ConfigDict, Field, GetPydanticSchema, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetPydanticSchema, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError, core_schema
 
-from aiplan.errors import InputError, Problem
-from aiplan.inputs.positions import Positions
+import aiplan.inputs.no_plugins  # noqa: F401 - must run before pydantic builds its first model
+from aiplan.errors import MAX_PROBLEMS_SHOWN, InputError, Problem
+from aiplan.inputs.conversion import convert_units, section_of
 from aiplan.inputs.quantity import Quantity, describe, parse_quantity
 from aiplan.inputs.reader import Document, Path_
 from aiplan.uncertainty.distributions import Choice, Constant, Empirical, SpecError
-from aiplan.units import convertible
 
 
 class Section(BaseModel):
@@ -36,6 +35,13 @@ class Section(BaseModel):
         defer_build=True,
         arbitrary_types_allowed=True,
     )
+
+
+class Limits(NamedTuple):
+    """Physical bounds of a quantity, kept with its annotation."""
+
+    low: float
+    high: float
 
 
 S = TypeVar("S", bound=Section)
@@ -66,7 +72,7 @@ def quantity(
             raise PydanticCustomError("quantity", "{text}", {"text": str(error), "items": items}) from None
         nominal = sane or (low, high)
         if not nominal[0] <= found.value <= nominal[1] or (above is not None and found.value <= above):
-            text = f"must be {_bounds(*nominal, above)}, got {found.value:g}"
+            text = f"must be {_bounds(*nominal, None if sane else above)}, got {found.value:g}"
             raise PydanticCustomError("bounds", "{text}", {"text": text, "hint": "check the value and its unit"})
         floor, ceiling = found.distribution.support
         discrete = isinstance(found.distribution, Choice | Empirical | Constant)
@@ -91,7 +97,20 @@ def quantity(
     return Annotated[
         Quantity,
         GetPydanticSchema(get_pydantic_core_schema=schema, get_pydantic_json_schema=json_schema),
+        Limits(low if above is None else above, high),
     ]
+
+
+def quantity_bounds(field: FieldInfo) -> list[float | None] | None:
+    """Bounds ``truncate = true`` cuts a field's distribution at, None for an infinite end; None for no quantity."""
+    seen = [
+        *field.metadata,
+        *(item for part in get_args(field.annotation) for item in getattr(part, "__metadata__", ())),
+    ]
+    for item in seen:
+        if isinstance(item, Limits):
+            return [bound if abs(bound) < float("inf") else None for bound in item]
+    return None
 
 
 def _bounds(low: float, high: float, above: float | None) -> str:
@@ -110,48 +129,16 @@ NonNegative = quantity()
 Fraction = quantity(0.0, 1.0)
 ID_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,79}$"
 Id = Annotated[str, Field(pattern=ID_PATTERN)]
-Text = Annotated[str, Field(max_length=4000)]
+Text = Annotated[str, Field(max_length=4000), AfterValidator(lambda text: normalize("NFC", text))]
 
 
-def convert_units(model: type[BaseModel], raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[tuple[Path_, str]]]:
-    """Rename keys given in another unit of the same kind and scale their numbers.
+class Finding(NamedTuple):
+    """Something wrong with a table, before it is known where in which file it stands."""
 
-    Returns the converted table and the conflicts (a quantity given twice in two units), by path.
-    """
-    out: dict[str, Any] = {}
-    conflicts: list[tuple[Path_, str]] = []
-    for key, value in raw.items():
-        field = model.model_fields.get(key)
-        if field is not None:
-            nested = section_of(field.annotation)
-            if nested is not None and isinstance(value, Mapping):
-                value, inner = convert_units(nested, value)
-                conflicts += [((key, *path), message) for path, message in inner]
-            out[key] = value
-            continue
-        target = convertible(key, model.model_fields)
-        if target is None:
-            out[key] = value
-        elif target[0] in raw:
-            conflicts.append(((key,), f"gives the same quantity as '{target[0]}'"))
-        else:
-            out[target[0]] = _scale(value, target[1])
-    return out, conflicts
-
-
-def _scale(value: Any, factor: float) -> Any:
-    try:
-        return parse_quantity(value).scaled(factor)
-    except SpecError:
-        return value
-
-
-def section_of(annotation: Any) -> type[BaseModel] | None:
-    """The section a field holds, seen through Optional; None for a plain field."""
-    for candidate in (annotation, *get_args(annotation)):
-        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
-            return candidate
-    return None
+    path: Path_
+    message: str
+    hint: str
+    code: str
 
 
 def validate_section(model: type[S], raw: Mapping[str, Any], document: Document, at: Path_ = ()) -> S:
@@ -161,28 +148,40 @@ def validate_section(model: type[S], raw: Mapping[str, Any], document: Document,
     ------
     InputError holding all problems found.
     """
-    section, problems = try_section(model, raw, document, at)
+    section, found, more = check_section(model, raw)
     if section is None:
-        raise InputError(problems)
+        from aiplan.inputs.positions import Positions
+
+        where = Positions(document)
+        problems = [where.problem(code, text, (*at, *path), hint) for path, text, hint, code in found]
+        raise InputError(in_reading_order(problems), more)
     return section
 
 
-def try_section(
-    model: type[S], raw: Mapping[str, Any], document: Document, at: Path_ = ()
-) -> tuple[S | None, list[Problem]]:
-    """Like `validate_section`, but hands the problems back so that a caller can gather several tables'."""
+def check_section(model: type[S], raw: Mapping[str, Any]) -> tuple[S | None, list[Finding], int]:
+    """The section, or None with what is wrong with the table; the last number counts what is wrong beyond that."""
     converted, conflicts = convert_units(model, raw)
-    found = [(path, message, "keep one of the two", "E104") for path, message in conflicts]
+    found = [Finding(path, message, "keep one of the two", "E104") for path, message in conflicts]
     section: S | None = None
+    more = 0
     try:
         section = model.model_validate(converted)
     except ValidationError as error:
-        for item in error.errors(include_url=False):
-            found += list(_translate(model, item, converted))
-    if not found:
-        return section, []
-    where = Positions(document)
-    return None, [where.problem(code, text, (*at, *path), hint) for path, text, hint, code in found]
+        items = error.errors(include_url=False)
+        # Suggestions cost time, and a hostile file has thousands of unknown keys.
+        more = max(len(items) - _MOST_FINDINGS, 0)
+        for item in items[:_MOST_FINDINGS]:
+            found += _translate(model, item)
+    return (None if found else section), found, more
+
+
+_MOST_FINDINGS = 4 * MAX_PROBLEMS_SHOWN
+
+
+def in_reading_order(problems: list[Problem]) -> list[Problem]:
+    """Problems of each file from top to bottom, files in the order they first appear."""
+    files = list(dict.fromkeys(problem.file for problem in problems))
+    return sorted(problems, key=lambda problem: (files.index(problem.file), problem.line, problem.column))
 
 
 _MESSAGES = {
@@ -202,31 +201,36 @@ _MESSAGES = {
 }
 
 
-def _translate(model: type[BaseModel], item: Any, raw: Mapping[str, Any]) -> list[tuple[Path_, str, str, str]]:
-    """One pydantic error as (path, message, hint, code) entries."""
+def _translate(model: type[BaseModel], item: Any) -> list[Finding]:
+    """What pydantic found, in our words."""
     path = tuple(part for part in item["loc"] if not (isinstance(part, str) and part.startswith("function-")))
     kind, found = item["type"], item.get("input")
+    if path[-1:] == ("[key]",):  # pydantic's way to say that the key itself is wrong
+        path = path[:-1]
     if kind == "extra_forbidden":
-        return [(path, "is not a known key", _suggest(model, path), "E100")]
+        return [Finding(path, "is not a known key", _suggest(model, path), "E100")]
     if kind == "quantity":
-        return [((*path, *sub), message, hint, "E102") for sub, message, hint in item["ctx"]["items"]]
+        return [Finding((*path, *sub), message, hint, "E102") for sub, message, hint in item["ctx"]["items"]]
     if kind == "bounds":
-        return [(path, item["ctx"]["text"], item["ctx"]["hint"], "E102")]
+        return [Finding(path, item["ctx"]["text"], item["ctx"]["hint"], "E102")]
+    if kind == "literal_error":
+        hint = _nearest(str(found), re.findall("'([^']*)'", item["ctx"]["expected"])) or "choose one of them"
+        return [Finding(path, f"must be {item['ctx']['expected']}, got {describe(found)}", hint, "E102")]
     if kind in ("too_short", "too_long"):
         limit = item["ctx"].get("min_length") if kind == "too_short" else item["ctx"].get("max_length")
         size = "at least" if kind == "too_short" else "at most"
-        return [(path, f"must have {size} {limit} items", "see the description of the field", "E102")]
+        return [Finding(path, f"must have {size} {limit} items", "see the description of the field", "E102")]
     if kind in _MESSAGES:
         message, hint, code = _MESSAGES[kind]
         if kind == "missing":
-            return [(path, message, f"add '{path[-1]} = ...' here or name a base scenario", code)]
-        return [(path, f"{message}, got {describe(found)}", hint, code)]
+            return [Finding(path, message, f"add '{path[-1]} = ...' here or name a base scenario", code)]
+        return [Finding(path, f"{message}, got {describe(found)}", hint, code)]
     if kind == "string_pattern_mismatch":
-        return [(path, f"must be an id of lower-case letters, digits, '.', '_' and '-', got {describe(found)}",
-                 "see `aiplan catalog list`", "E102")]  # fmt: skip
+        return [Finding(path, f"must be an id of lower-case letters, digits, '.', '_' and '-', got {describe(found)}",
+                        "see `aiplan catalog list`", "E102")]  # fmt: skip
     message = item["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    return [(path, f"{message[0].lower()}{message[1:]}, got {describe(found)}", "see the description of the field",
-             "E102")]  # fmt: skip
+    return [Finding(path, f"{message[0].lower()}{message[1:]}, got {describe(found)}",
+                    "see the description of the field", "E102")]  # fmt: skip
 
 
 def _suggest(model: type[BaseModel], path: Path_) -> str:
@@ -236,13 +240,16 @@ def _suggest(model: type[BaseModel], path: Path_) -> str:
         field = current.model_fields.get(str(part)) if current else None
         # A table of named sections passes its key on to the section behind it.
         current = section_of(field.annotation) if field else current
-        if field is not None and current is None:
-            current = next((s for s in map(section_of, get_args(field.annotation)) if s), None)
     known = sorted(current.model_fields) if current else []
-    near = difflib.get_close_matches(str(path[-1]), known, n=1, cutoff=0.6)
-    if near:
-        return f"did you mean '{near[0]}'?"
-    return f"known keys here: {', '.join(known)}" if known else "remove it"
+    return _nearest(str(path[-1]), known) or (f"known keys here: {', '.join(known)}" if known else "remove it")
+
+
+def _nearest(text: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(text[:_LONGEST_KEY], known, n=1, cutoff=0.6)
+    return f"did you mean '{near[0]}'?" if near else ""
+
+
+_LONGEST_KEY = 80
 
 
 Origin = Callable[[Path_], tuple[str, str, str]]

@@ -9,7 +9,8 @@ import tomli
 
 from aiplan.errors import InputError, Problem
 from aiplan.inputs.quantity import is_quantity_table
-from aiplan.inputs.reader import Document, parse_toml
+from aiplan.inputs.reader import Document, parse_toml, printable
+from aiplan.units import convertible
 
 SET = "--set"
 
@@ -26,22 +27,70 @@ def parse_override(text: str) -> Document:
     >>> parse_override("facility.pue=1.2").data
     {'facility': {'pue': 1.2}}
     """
-    name = f"{SET} {text}"
+    name = printable(f"{SET} {text[:_LONGEST_SHOWN]}")
     key, equals, value = text.partition("=")
     if not equals or not key.strip() or "\n" in text:
-        raise InputError(Problem("E110", "must read path.to.key=value", file=name[:100],
+        raise InputError(Problem("E110", "must read path.to.key=value", file=name,
                                  hint="e.g. --set facility.pue=1.2"))  # fmt: skip
     try:
         tomli.loads(text)
     except (ValueError, RecursionError):
         escaped = value.strip().replace("\\", "\\\\").replace('"', '\\"')
         text = f'{key}= "{escaped}"'
-    return parse_toml(text.encode("utf-8", "surrogatepass"), SET)
+    return parse_toml(text.encode("utf-8", "surrogatepass"), name)
+
+
+_LONGEST_SHOWN = 100
+
+
+def assign(base: Mapping[str, Any], change: Document) -> dict[str, Any]:
+    """``base`` with one override applied: what stands at its key is replaced, tables included.
+
+    >>> assign({"blend": {"a": 1, "b": 1}}, parse_override("blend={a=1}"))
+    {'blend': {'a': 1}}
+    """
+    key = change.text.partition("=")[0]
+    path, at = [], tomli.loads(f"{key}=0")
+    while isinstance(at, dict):
+        ((part, at),) = at.items()
+        path.append(part)
+    return _assign(base, change.data, len(path))
+
+
+def _assign(base: Mapping[str, Any], change: Mapping[str, Any], depth: int) -> dict[str, Any]:
+    out = {key: value for key, value in base.items() if key in change or not convertible(key, change)}
+    for key, value in change.items():
+        old = out.get(key)
+        goes_on = depth > 1 and isinstance(old, Mapping) and not is_quantity_table(old)
+        out[key] = _assign(old, value, depth - 1) if goes_on else value  # type: ignore[arg-type]
+    return out
+
+
+def parse_overrides(texts: Sequence[str]) -> list[Document]:
+    """Read every ``--set``.
+
+    Raises
+    ------
+    InputError with the problems of all of them.
+    """
+    documents: list[Document] = []
+    problems: list[Problem] = []
+    for text in texts:
+        try:
+            documents.append(parse_override(text))
+        except InputError as error:
+            problems += error.problems
+    if problems:
+        raise InputError(problems)
+    return documents
 
 
 def merge(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
-    """``base`` with ``change`` laid over it; sections merge, quantities and lists are replaced whole."""
-    out = dict(base)
+    """``base`` with ``change`` laid over it; sections merge, quantities and lists are replaced whole.
+
+    A number that ``change`` gives in another unit takes the place of the one in ``base``.
+    """
+    out = {key: value for key, value in base.items() if key in change or not convertible(key, change)}
     for key, value in change.items():
         old = out.get(key)
         sections = isinstance(old, Mapping) and isinstance(value, Mapping)
@@ -50,36 +99,3 @@ def merge(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
         else:
             out[key] = value
     return out
-
-
-def leaves(data: Mapping[str, Any], prefix: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
-    """Paths of the values a table sets, quantities counting as one value."""
-    found: list[tuple[str, ...]] = []
-    for key, value in data.items():
-        if isinstance(value, Mapping) and not is_quantity_table(value):
-            found += leaves(value, (*prefix, key))
-        else:
-            found.append((*prefix, key))
-    return found
-
-
-def apply(data: Mapping[str, Any], overrides: Sequence[str]) -> tuple[dict[str, Any], set[tuple[str, ...]]]:
-    """Lay every ``--set`` over the data; also the paths they touched.
-
-    Raises
-    ------
-    InputError with the problems of all of them.
-    """
-    problems: list[Problem] = []
-    merged, touched = dict(data), set[tuple[str, ...]]()
-    for text in overrides:
-        try:
-            document = parse_override(text)
-        except InputError as error:
-            problems += error.problems
-            continue
-        merged = merge(merged, document.data)
-        touched.update(leaves(document.data))
-    if problems:
-        raise InputError(problems)
-    return merged, touched

@@ -6,57 +6,94 @@ every key, those inside inline tables and arrays of tables included. It assumes 
 
 from __future__ import annotations
 
-from aiplan.errors import Problem
-from aiplan.inputs.reader import Document, Path_, printable
+import re
+from bisect import bisect_right
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
 
-_SPACE = " \t"
-_BLANK = " \t\r\n"
+from aiplan.errors import Problem
+from aiplan.inputs.reader import QUOTED_OR_COMMENT, Document, Path_, printable, quote
+from aiplan.units import convertible
+
+_SPACE = re.compile(r"[ \t]*+")
+_BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*+)*+")
+_BARE_KEY = re.compile(r"[^ \t.=\]]*+")
+_BARE_VALUE = re.compile(r"[^,\]}#\n]*+")
+_LONGEST_KEY_SHOWN = 80
 
 
 class Positions:
     """Key paths of a document mapped to their place in its text."""
 
     def __init__(self, document: Document) -> None:
-        self._name = document.name
-        self._text = document.text
-        self._starts = _line_starts(document.text)
+        self._document = document
+        self._starts: list[int] = []
         self._found: dict[Path_, tuple[int, int]] = {}
-        try:
-            _Walker(document.text, self._found).walk()
-        except (IndexError, RecursionError):
-            # A text the walker does not follow costs positions, never the message itself.
-            pass
 
     def of(self, path: Path_) -> tuple[int, int, int]:
-        """Line, column and length of the key at ``path``, or of its nearest located parent; zeros if none."""
-        for end in range(len(path), 0, -1):
-            if place := self._found.get(path[:end]):
-                line = self._line_of(place[0])
+        """Line, column and length of the key at ``path``, or of its nearest located parent; zeros if none.
+
+        A key that the file gives in another unit is found under the name it has there.
+        """
+        if path and not self._starts:
+            self._walk()
+        written = as_written(self._document.data, path)
+        for end in range(len(written), 0, -1):
+            if place := self._found.get(written[:end]):
+                line = bisect_right(self._starts, place[0])
                 return line, place[0] - self._starts[line - 1] + 1, place[1] - place[0]
         return 0, 0, 0
 
     def problem(self, code: str, message: str, path: Path_, hint: str = "") -> Problem:
-        """A problem at ``path``, with the offending line quoted."""
+        """A problem at ``path``, with the offending line quoted; a key that stands nowhere is missing on line 1."""
         line, column, length = self.of(path)
         dotted = dotted_path(path)
         text = f"{dotted} {message}" if dotted else message
-        return Problem(code, text, dotted, self._name, line, column, self._line(line), length, hint)
+        if not line:
+            first = 1 if path else 0
+            return Problem(code, text, dotted, self._document.name, first, first, hint=hint)
+        quoted, offset = quote(self._line(line), column)
+        return Problem(code, text, dotted, self._document.name, line, column, quoted, length, hint, offset)
 
     def source(self, path: Path_) -> str:
         """``file:line`` of a value, used as the source of a number that states none."""
         line = self.of(path)[0]
-        return f"{self._name}:{line}" if line else self._name
+        return f"{self._document.name}:{line}" if line else self._document.name
 
-    def _line_of(self, offset: int) -> int:
-        from bisect import bisect_right
-
-        return bisect_right(self._starts, offset)
+    def _walk(self) -> None:
+        text = self._document.text
+        self._starts = [0, *(match.end() for match in re.finditer("\n", text))]
+        # A text the walker does not follow costs positions, never the message itself.
+        with suppress(IndexError, RecursionError):
+            _Walker(text, self._found).walk()
 
     def _line(self, line: int) -> str:
-        if not line:
-            return ""
-        end = self._starts[line] - 1 if line < len(self._starts) else len(self._text)
-        return printable(self._text[self._starts[line - 1] : end])
+        text = self._document.text
+        end = self._starts[line] - 1 if line < len(self._starts) else len(text)
+        return text[self._starts[line - 1] : end]
+
+
+def as_written(data: Mapping[str, Any], path: Path_) -> Path_:
+    """As much of ``path`` as a file holds, each key as it is spelled there, which may be in another unit.
+
+    >>> as_written({"power": {"rated_power_kw": 10.2}}, ("power", "rated_power_w", "lognormal"))
+    ('power', 'rated_power_kw')
+    """
+    found: list[str | int] = []
+    table: Any = data
+    for part in path:
+        if isinstance(table, list) and isinstance(part, int) and part < len(table):
+            table = table[part]
+        elif isinstance(table, Mapping) and isinstance(part, str):
+            spelled = part if part in table else next((key for key in table if convertible(key, [part])), None)
+            if spelled is None:
+                break
+            part, table = spelled, table[spelled]
+        else:
+            break
+        found.append(part)
+    return tuple(found)
 
 
 def dotted_path(path: Path_) -> str:
@@ -66,15 +103,10 @@ def dotted_path(path: Path_) -> str:
         if isinstance(part, int):
             text += f"[{part}]"
         else:
-            quoted = f'"{printable(part)}"' if "." in part or not part.isprintable() else part
+            shown = printable(part[:_LONGEST_KEY_SHOWN]) + "..." * (len(part) > _LONGEST_KEY_SHOWN)
+            quoted = f'"{shown}"' if "." in part or not part.isprintable() else shown
             text += f".{quoted}" if text else quoted
     return text
-
-
-def _line_starts(text: str) -> list[int]:
-    starts = [0]
-    starts += [index + 1 for index, char in enumerate(text) if char == "\n"]
-    return starts
 
 
 class _Walker:
@@ -96,17 +128,15 @@ class _Walker:
             else:
                 self._pair(table)
 
-    def _skip(self, characters: str) -> bool:
-        """Move past blanks and comments; False at the end of the text."""
-        while self.at < len(self.text):
-            char = self.text[self.at]
-            if char in characters:
-                self.at += 1
-            elif char == "#" and "\n" in characters:
-                self.at = self.text.index("\n", self.at)
-            else:
-                return True
-        return False
+    def _skip(self, what: re.Pattern[str]) -> bool:
+        """Move past what matches here; False at the end of the text."""
+        match = what.match(self.text, self.at)
+        self.at = match.end() if match else self.at
+        return self.at < len(self.text)
+
+    def _must_have_moved(self, start: int) -> None:
+        if self.at == start:
+            raise IndexError("this is not the TOML it was taken for")
 
     def _header(self, brackets: int) -> Path_:
         start = self.at
@@ -119,16 +149,17 @@ class _Walker:
             is_last = number == len(parts) - 1
             if brackets == 2 and is_last:
                 self.arrays[path] = self.arrays.get(path, -1) + 1
+            self.found.setdefault(path, (start, self.at))
             if path in self.arrays:
                 path = (*path, self.arrays[path])
-            self.found.setdefault(path, (start, self.at))
+                self.found.setdefault(path, (start, self.at))
         return path
 
     def _pair(self, table: Path_) -> None:
         start = self.at
         parts = self._key("=")
         end = self.at
-        while self.text[end - 1] in _SPACE:
+        while self.text[end - 1] in " \t":
             end -= 1
         path = table
         for part in parts:
@@ -148,38 +179,25 @@ class _Walker:
                 self.at += 1
             elif char in "\"'":
                 start = self.at
-                self._string()
+                self._skip(QUOTED_OR_COMMENT)
                 parts.append(_unquote(self.text[start : self.at]))
             else:
                 start = self.at
-                while self.text[self.at] not in _SPACE + ".=]":
-                    self.at += 1
+                self._skip(_BARE_KEY)
+                self._must_have_moved(start)
                 parts.append(self.text[start : self.at])
-
-    def _string(self) -> None:
-        quote = self.text[self.at]
-        long = self.text.startswith(quote * 3, self.at)
-        closing = quote * 3 if long else quote
-        self.at += len(closing)
-        while not self.text.startswith(closing, self.at):
-            self.at += 2 if quote == '"' and self.text[self.at] == "\\" else 1
-        self.at += len(closing)
-        # Up to two quotes may stand directly before the closing three.
-        while long and self.text[self.at] == quote:
-            self.at += 1
 
     def _value(self, path: Path_) -> None:
         self._skip(_BLANK)
         char = self.text[self.at]
         if char in "\"'":
-            self._string()
+            self._skip(QUOTED_OR_COMMENT)
         elif char == "[":
             self._items(path, "]")
         elif char == "{":
             self._items(path, "}")
         else:
-            while self.text[self.at] not in ",]}#\n":
-                self.at += 1
+            self._skip(_BARE_VALUE)
 
     def _items(self, path: Path_, closing: str) -> None:
         self.at += 1
@@ -198,6 +216,7 @@ class _Walker:
                 child: Path_ = (*path, index)
                 start = self.at
                 self._value(child)
+                self._must_have_moved(start)
                 self.found.setdefault(child, (start, max(self.at, start + 1)))
                 index += 1
 

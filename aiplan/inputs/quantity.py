@@ -4,14 +4,16 @@ One type serves scenarios and the catalog alike. Accepted forms::
 
     pue = 1.2
     pue = { lognormal = { p5 = 1.05, p95 = 1.6 } }
-    price_usd = { value = 30_000, source = "a-source", grade = "estimate", currency_year = 2026, range = [25_000, 40_000] }
+    price_usd = { value = 30_000, source = "a-source", grade = "estimate", currency_year = 2026, range = [25_000, 4e4] }
     tdp_fraction = { value = 0.70, dist = { percentiles = { p5 = 0.47, p50 = 0.70, p95 = 0.97 } }, grade = "measured" }
 """
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import date, datetime, time
 from typing import Any
 
 from aiplan.report.model import GRADES
@@ -29,6 +31,7 @@ EVIDENCE = ("published", "second-hand", "derived", "assumed", "unverified")
 
 _FORMS = "write a number or a distribution such as { lognormal = { p5 = 1, p95 = 2 } }"
 _EXTRAS = ("value", "dist", "source", "grade", "evidence", "currency_year", "range", "note")
+_KNOWN = (*_EXTRAS, *KINDS, "truncate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,14 @@ class Quantity:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class InUnit:
+    """A number as it is written, in another unit than its field's, and the size of that unit in the field's."""
+
+    raw: object
+    factor: float
+
+
 def constant(value: float, source: str, grade: str, evidence: str = "published", note: str = "") -> Quantity:
     """A fixed number with its provenance."""
     return Quantity(float(value), Constant(float(value)), source, grade, evidence, note=note)
@@ -94,14 +105,14 @@ def parse_quantity(raw: object, bounds: tuple[float, float] | None = None) -> Qu
     """
     if isinstance(raw, Quantity):
         return raw
+    if isinstance(raw, InUnit):
+        written = None if bounds is None else (bounds[0] / raw.factor, bounds[1] / raw.factor)
+        return parse_quantity(raw.raw, written).scaled(raw.factor)
     if isinstance(raw, bool) or not isinstance(raw, int | float | Mapping):
         raise SpecError([SpecProblem((), f"must be a number, got {describe(raw)}", _FORMS)])
     if isinstance(raw, int | float):
         return Quantity(float(raw), parse(raw))
-    if any(key in raw for key in _EXTRAS):
-        return _parse_table(raw, bounds)
-    distribution = parse(raw, bounds=bounds)
-    return Quantity(distribution.median, distribution)
+    return _parse_table(raw, bounds)
 
 
 def _plain(raw: object) -> Distribution:
@@ -112,9 +123,11 @@ def _plain(raw: object) -> Distribution:
 
 
 def _parse_table(raw: Mapping[str, Any], bounds: tuple[float, float] | None) -> Quantity:
-    problems: list[SpecProblem] = []
+    # "kind" is no key of ours, but the reader of distributions knows what people mean by it, and says so.
+    unknown = [] if "kind" in raw else [key for key in raw if key not in _KNOWN]
+    problems = [SpecProblem((key,), "is not a known key", _suggest(key)) for key in unknown]
     distribution: Distribution | None = None
-    kinds = {key: value for key, value in raw.items() if key not in _EXTRAS}
+    kinds = {key: value for key, value in raw.items() if key not in _EXTRAS and key not in unknown}
     spec = raw.get("dist", kinds or None)
     if "dist" in raw and kinds:
         problems += [SpecProblem((key,), "stands beside 'dist'", "keep one of the two") for key in kinds]
@@ -130,8 +143,13 @@ def _parse_table(raw: Mapping[str, Any], bounds: tuple[float, float] | None) -> 
             value = _plain(raw["value"])
         except SpecError as error:
             problems += [SpecProblem(("value", *item.path), item.message, item.hint) for item in error.problems]
-    elif spec is None:
-        problems.append(SpecProblem((), "has neither 'value' nor a distribution", "add value = ..."))
+    elif spec is None and not problems:
+        problems.append(SpecProblem((), "has neither 'value' nor a distribution", _FORMS))
+    if value is not None and distribution is not None:
+        floor, ceiling = distribution.support
+        if not floor <= value.median <= ceiling:
+            text = f"is {value.median:g}, where its distribution ({distribution.text()}) never comes"
+            problems.append(SpecProblem(("value",), text, "make the two agree, or leave the value out"))
     problems += _check_extras(raw)
     chosen = distribution or value
     if problems or chosen is None:
@@ -148,6 +166,11 @@ def _parse_table(raw: Mapping[str, Any], bounds: tuple[float, float] | None) -> 
         high,
         raw.get("note", ""),
     )
+
+
+def _suggest(key: str) -> str:
+    near = difflib.get_close_matches(key[:80], _KNOWN, n=1, cutoff=0.6)
+    return f"did you mean '{near[0]}'?" if near else f"known keys: {', '.join(_KNOWN)}"
 
 
 def _check_extras(raw: Mapping[str, Any]) -> list[SpecProblem]:
@@ -181,7 +204,11 @@ def describe(value: object) -> str:
         dict: "a table",
         int: "an integer",
         float: "a number",
+        date: "a date",
+        datetime: "a date and time",
+        time: "a time of day",
     }
     name = names.get(type(value), type(value).__name__)
-    shown = repr(value)
+    shown = repr(value) if isinstance(value, str) else str(value)
+    shown = shown.lower() if isinstance(value, bool) else shown
     return f"{name} {shown}" if len(shown) <= 40 and not isinstance(value, dict | list) else name

@@ -19,7 +19,7 @@ from typing import Any
 
 import tomli
 
-from aiplan.errors import InputError, Problem
+from aiplan.errors import MAX_PROBLEMS_SHOWN, InputError, Problem
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 32
@@ -27,16 +27,25 @@ MAX_KEY_PARTS = 16
 MAX_DIGITS = 400
 MAX_LINES = 50_000
 MAX_KEYS = 20_000
+MAX_ITEMS = 100_000
 MAX_INTEGER = 2**63
 
 Path_ = tuple[str | int, ...]
 
-_STRING_OR_COMMENT = re.compile(
-    r'"""(?:[^\\]|\\.)*?"""' r"|'''.*?'''" r'|"(?:[^"\\\n]|\\.)*"' r"|'[^'\n]*'" r"|#[^\n]*",
+# Possessive throughout, and an open string runs to the end of its line or file: linear on any text. A file
+# with an open string is refused by the parser, so nothing needs to be found behind one.
+QUOTED_OR_COMMENT = re.compile(
+    r'"""(?:[^"\\]|\\.?+|"(?!""))*+(?:"{3,5})?+'
+    r"|'''(?:[^']|'(?!''))*+(?:'{3,5})?+"
+    r'|"(?:[^"\\\n]|\\[^\n]?+)*+"?+'
+    r"|'[^'\n]*+'?+"
+    r"|#[^\n]*+",
     re.DOTALL,
 )
-_LONG_KEY = re.compile(r"(?:(?:[A-Za-z0-9_-]+|\"\")[ \t]*\.[ \t]*){%d}" % MAX_KEY_PARTS)
-_LONG_NUMBER = re.compile(r"[0-9_]{%d}" % (MAX_DIGITS + 1))
+# Looking back to the start of a word keeps these linear too.
+_LONG_KEY = re.compile(rf"(?<![A-Za-z0-9_-])(?:[A-Za-z0-9_-]++[ \t]*+\.[ \t]*+){{{MAX_KEY_PARTS}}}")
+_LONG_NUMBER = re.compile(rf"(?<![0-9_])[0-9_]{{{MAX_DIGITS + 1}}}")
+_WIDEST_QUOTE = 160
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
@@ -75,24 +84,29 @@ def read_bytes(path: Path, shown: str, limit: int = MAX_BYTES) -> bytes:
     InputError for anything else: missing, unreadable, a folder, a pipe, a device, too large.
     """
 
-    def refuse(message: str, hint: str, code: str = "E001") -> InputError:
+    def refuse(code: str, message: str, hint: str) -> InputError:
         return InputError(Problem(code, message, file=shown, hint=hint))
 
     try:
         # Non-blocking, so that a FIFO without a writer is refused instead of waited for.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0))
     except FileNotFoundError:
-        raise refuse("no such file", "check the path; `aiplan init` writes a scenario to start from") from None
+        raise refuse("E001", "no such file", "check the path; `aiplan init` writes a scenario to start from") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise refuse(f"cannot be opened: {reason}", "give a readable TOML file") from None
-    with os.fdopen(descriptor, "rb") as file:
-        info = os.fstat(file.fileno())
-        if not stat.S_ISREG(info.st_mode):
-            raise refuse("is not a regular file", "give a file, not a folder, pipe or device")
-        if info.st_size > limit:
-            raise refuse(f"has {info.st_size:,} bytes, more than {limit:,}", "split the file", "E002")
-        return file.read(limit)
+        raise refuse("E007", f"cannot be opened: {reason}", "give a readable file") from None
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise refuse("E008", "is not a regular file", "give a file, not a folder, pipe or device")
+        with open(descriptor, "rb", closefd=False) as file:
+            content = file.read(limit + 1)
+    except OSError as error:
+        raise refuse("E007", f"cannot be read: {error.strerror}", "give a readable file") from None
+    finally:
+        os.close(descriptor)
+    if len(content) > limit:
+        raise refuse("E002", f"has more than {limit:,} bytes", "split the file")
+    return content
 
 
 def parse_toml(raw: bytes, shown: str, path: Path | None = None) -> Document:
@@ -104,9 +118,9 @@ def parse_toml(raw: bytes, shown: str, path: Path | None = None) -> Document:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        column = error.start - (raw.rfind(b"\n", 0, error.start) + 1) + 1
-        problem = Problem("E003", "is not valid UTF-8", file=shown, line=line, column=column)
-        raise InputError(_with_hint(problem, "save the file as UTF-8")) from None
+        before = raw[raw.rfind(b"\n", 0, error.start) + 1 : error.start]
+        raise InputError(Problem("E003", "is not valid UTF-8", "", shown, line, len(before.decode()) + 1,
+                                 hint="save the file as UTF-8")) from None  # fmt: skip
     _guard_text(text, shown)
     try:
         data = tomli.loads(text)
@@ -114,17 +128,11 @@ def parse_toml(raw: bytes, shown: str, path: Path | None = None) -> Document:
         raise InputError(_syntax_problem(error, text, shown)) from None
     except (ValueError, RecursionError, MemoryError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        problem = Problem("E004", f"cannot be read: {reason}", file=shown)
-        raise InputError(_with_hint(problem, "simplify the file")) from None
+        raise InputError(Problem("E004", f"cannot be read: {reason}", "", shown, 1, 1,
+                                 hint="simplify the file")) from None  # fmt: skip
     document = Document(data, text, shown, path, notes)
     check_values(document)
     return document
-
-
-def _with_hint(problem: Problem, hint: str) -> Problem:
-    from dataclasses import replace
-
-    return replace(problem, hint=hint)
 
 
 def _guard_text(text: str, shown: str) -> None:
@@ -132,14 +140,17 @@ def _guard_text(text: str, shown: str) -> None:
     problems: list[Problem] = []
 
     def complain(position: int, message: str, hint: str) -> None:
-        line, column, content = locate_offset(text, position)
-        problems.append(Problem("E005", message, "", shown, line, column, content, 1, hint))
+        problems.append(_problem_at("E005", message, text, position, shown, hint))
 
     lines = text.count("\n") + 1
     if lines > MAX_LINES:
-        problems.append(Problem("E005", f"has {lines:,} lines, more than {MAX_LINES:,}", file=shown,
+        problems.append(Problem("E005", f"has {lines:,} lines, more than {MAX_LINES:,}", "", shown, MAX_LINES + 1, 1,
                                 hint="split the file"))  # fmt: skip
-    bare = _STRING_OR_COMMENT.sub(_blank, text)
+    bare = QUOTED_OR_COMMENT.sub(_blank, text)
+    for mark, limit, what in (("=", MAX_KEYS, "keys"), (",", MAX_ITEMS, "items"), (".", MAX_ITEMS, "dots")):
+        if (count := bare.count(mark)) > limit:
+            problems.append(Problem("E005", f"has {count:,} {what}, more than {limit:,}", "", shown, 1, 1,
+                                    hint="split the file"))  # fmt: skip
     depth = 0
     for match in re.finditer(r"[\[{\]}]", bare):
         depth += 1 if match[0] in "[{" else -1
@@ -155,32 +166,38 @@ def _guard_text(text: str, shown: str) -> None:
 
 
 def _blank(match: re.Match[str]) -> str:
-    """Same-length filler, so that offsets stay those of the file."""
+    """Filler of the same length and lines, so that offsets stay those of the file; a quoted key stays a word."""
     found = match[0]
-    if found[0] == "#":
-        return " " * len(found)
-    return '""' + "".join("\n" if char == "\n" else "_" for char in found[2:])
+    fill = " " if found[0] == "#" else "x"
+    return "\n".join(fill * len(line) for line in found.split("\n"))
 
 
-def locate_offset(text: str, offset: int) -> tuple[int, int, str]:
-    """1-based line and column of an offset, and that line's printable text."""
-    start = text.rfind("\n", 0, offset) + 1
-    end = text.find("\n", offset)
-    line = text[start : end if end >= 0 else len(text)]
-    return text.count("\n", 0, offset) + 1, offset - start + 1, printable(line)
+def _problem_at(code: str, message: str, text: str, position: int, shown: str, hint: str) -> Problem:
+    start = text.rfind("\n", 0, position) + 1
+    end = text.find("\n", position)
+    column = position - start + 1
+    quoted, offset = quote(text[start : end if end >= 0 else len(text)], column)
+    return Problem(code, message, "", shown, text.count("\n", 0, start) + 1, column, quoted, 1, hint, offset)
 
 
-def printable(line: str) -> str:
-    """A line of a hostile file, made safe and short enough to quote in a message."""
-    clean = "".join(" " if unicodedata.category(char)[0] == "C" else char for char in line)
-    return clean if len(clean) <= 160 else clean[:157] + "..."
+def quote(line: str, column: int) -> tuple[str, int]:
+    """The part of a line around a column that is fit to be printed, and how many characters were left out before.
+
+    >>> quote("pue = 1.2", 1)
+    ('pue = 1.2', 0)
+    """
+    offset = max(column - _WIDEST_QUOTE // 2, 0) if len(line) > _WIDEST_QUOTE else 0
+    return printable(line[offset : offset + _WIDEST_QUOTE]), offset
+
+
+def printable(text: str) -> str:
+    """Text of a hostile file, made safe to repeat in a message: what is no character becomes a space."""
+    return "".join(char if char.isprintable() else " " for char in text)
 
 
 def _syntax_problem(error: tomli.TOMLDecodeError, text: str, shown: str) -> Problem:
-    line, column, content = locate_offset(text, min(error.pos, len(text)))
-    message = printable(error.msg)
-    return Problem("E004", f"TOML syntax: {message}", "", shown, line, column, content, 1,
-                   "see https://toml.io for the syntax")  # fmt: skip
+    message = f"TOML syntax: {printable(error.msg)[:_WIDEST_QUOTE]}"
+    return _problem_at("E004", message, text, min(error.pos, len(text)), shown, "see https://toml.io for the syntax")
 
 
 def check_values(document: Document) -> None:
@@ -198,12 +215,12 @@ def check_values(document: Document) -> None:
         path, value = stack.pop()
         if isinstance(value, dict):
             keys += len(value)
-            for key, child in value.items():
+            for key in value:
                 if reason := bad_text(key):
                     found.append((path, f"a key {reason}", "use letters, digits, '-', '_' and '.'"))
-                stack.append(((*path, key), child))
+            stack.extend(((*path, key), child) for key, child in reversed(value.items()))
         elif isinstance(value, list):
-            stack.extend(((*path, index), child) for index, child in enumerate(value))
+            stack.extend(((*path, index), child) for index, child in reversed(list(enumerate(value))))
         elif reason := _bad_scalar(value):
             found.append((path, reason, "give an ordinary finite value"))
     if keys > MAX_KEYS:
@@ -212,7 +229,8 @@ def check_values(document: Document) -> None:
         from aiplan.inputs.positions import Positions
 
         where = Positions(document)
-        raise InputError([where.problem("E006", message, path, hint) for path, message, hint in found])
+        shown = [where.problem("E006", message, path, hint) for path, message, hint in found[:MAX_PROBLEMS_SHOWN]]
+        raise InputError(shown, len(found) - len(shown))
 
 
 def _bad_scalar(value: Any) -> str:
@@ -227,6 +245,8 @@ def _bad_scalar(value: Any) -> str:
 
 def bad_text(text: str) -> str:
     """Why a text may not enter, or an empty string."""
+    if text.isascii() and text.isprintable():
+        return ""
     for char in text:
         if char in "\n\t":
             continue

@@ -5,11 +5,10 @@ source of its own carries the scenario's (``source`` and ``grade`` under ``[scen
 it stands in, and then it is an assumption.
 """
 
-from __future__ import annotations
-
 import difflib
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -19,12 +18,11 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 from pydantic import Field
 
 from aiplan.errors import InputError, Problem
-from aiplan.inputs.fields import Id, Origin, Section, Text, try_section, with_sources
-from aiplan.inputs.overrides import SET, apply, merge
-from aiplan.inputs.positions import Positions
-from aiplan.inputs.reader import Document, Path_, read_toml
+from aiplan.inputs.fields import Finding, Id, Origin, Section, Text, check_section, in_reading_order, with_sources
+from aiplan.inputs.overrides import SET, assign, merge, parse_overrides
+from aiplan.inputs.positions import Positions, as_written, dotted_path
+from aiplan.inputs.reader import Document, Path_, printable, read_toml
 from aiplan.resources import scenario_names, shipped
-from aiplan.units import stem
 
 S = TypeVar("S", bound=Section)
 MAX_SAMPLES = 1 << 20
@@ -86,23 +84,13 @@ class Layer:
     """One file (or the command line) that contributed values."""
 
     document: Document
+    where: Positions
     header: Mapping[str, Any]
+    is_file: bool = True
 
-    def holds(self, path: Path_) -> bool:
-        """Whether this layer gives the value at ``path``, in whatever unit."""
-        table: Any = self.document.data
-        for part in path[:-1]:
-            table = table.get(part) if isinstance(table, Mapping) else None
-        return isinstance(table, Mapping) and any(_same(key, str(path[-1])) for key in table)
-
-
-def _same(key: str, wanted: str) -> bool:
-    if key == wanted:
-        return True
-    try:
-        return stem(key) == stem(wanted)
-    except ValueError:
-        return False
+    def depth(self, path: Path_) -> int:
+        """How many parts of ``path`` this layer holds, in whatever unit."""
+        return len(as_written(self.document.data, path))
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,20 +111,15 @@ def find_scenario(text: str) -> Path:
     ------
     InputError with the nearest shipped names.
     """
-    path = Path(text)
-    if path.suffix == ".toml" or path.exists():
-        return path
+    if text.endswith(".toml") or os.path.isfile(text):
+        return Path(text)
     if text in scenario_names():
         return shipped("scenarios") / f"{text}.toml"
-    near = difflib.get_close_matches(text, scenario_names(), n=1)
+    if os.path.lexists(text):
+        return Path(text)
+    near = difflib.get_close_matches(text[:80], scenario_names(), n=1)
     hint = f"did you mean '{near[0]}'?" if near else f"shipped scenarios: {', '.join(scenario_names())}"
-    raise InputError(Problem("E111", f"no scenario '{_short(text)}'", hint=hint))
-
-
-def _short(text: str) -> str:
-    from aiplan.inputs.reader import printable
-
-    return printable(text)[:80]
+    raise InputError(Problem("E111", f"no scenario '{printable(text[:80])}'", hint=hint))
 
 
 def load_scenario(text: str, model: type[S], overrides: Sequence[str] = (), planner: str | None = None) -> Scenario[S]:
@@ -153,99 +136,118 @@ def load_scenario(text: str, model: type[S], overrides: Sequence[str] = (), plan
     ------
     InputError with every problem of the file and of the overrides.
     """
-    layers = _layers(find_scenario(text))
+    files = _layers(find_scenario(text))
+    changes = [Layer(document, Positions(document), {}, is_file=False) for document in parse_overrides(overrides)]
+    layers = [*reversed(changes), *files]
     data: dict[str, Any] = {}
     for layer in reversed(layers):
-        data = merge(data, layer.document.data)
-    data["scenario"] = dict(layers[0].header)
-    data, touched = apply(data, overrides)
-    top = layers[0].document
-    inputs, problems = try_section(model, data, top)
+        if layer.is_file:  # a header speaks for its own file only
+            data.pop("scenario", None)
+        data = merge(data, layer.document.data) if layer.is_file else assign(data, layer.document)
+    _check_headers(files, changes, planner, text)
+    inputs, found, more = check_section(model, data)
     if inputs is None:
-        raise InputError([_relocate(problem, layers, touched) for problem in problems])
+        raise InputError(in_reading_order([_locate(finding, layers) for finding in found]), more)
     header: Header = inputs.scenario  # type: ignore[attr-defined]
-    if planner and header.planner and header.planner != planner:
-        where = Positions(top)
-        raise InputError(where.problem("E112", f"is for `aiplan {header.planner}`, not `aiplan {planner}`",
-                                       ("scenario", "planner"), f"run `aiplan {header.planner} {text}`"))  # fmt: skip
-    sourced = with_sources(inputs, _origins(layers, touched))
+    sourced = with_sources(inputs, _origins(layers))
     digest = hashlib.sha256(json.dumps(data, sort_keys=True, default=str).encode()).hexdigest()
-    notes = tuple(f"{layer.document.name}: {note}" for layer in layers for note in layer.document.notes)
-    files = tuple(layer.document.path for layer in layers if layer.document.path)
-    return Scenario(header, sourced, digest, files, notes)
+    notes = tuple(f"{layer.document.name}: {note}" for layer in files for note in layer.document.notes)
+    paths = tuple(layer.document.path for layer in files if layer.document.path)
+    return Scenario(header, sourced, digest, paths, notes)
+
+
+def _check_headers(files: list[Layer], changes: list[Layer], planner: str | None, text: str) -> None:
+    """Refuse a scenario made for another command, headers of bases that do not hold, and a base given too late."""
+    meant = files[0].header.get("planner")
+    if planner and isinstance(meant, str) and meant != planner:
+        shown = printable(meant[:80])
+        hint = f"run `aiplan {shown} {printable(text)}`"
+        raise InputError(files[0].where.problem("E112", f"is for `aiplan {shown}`, not `aiplan {planner}`",
+                                                ("scenario", "planner"), hint))  # fmt: skip
+    problems = [
+        layer.where.problem("E113", "cannot be changed", ("scenario", "base"), "name the scenario to run instead")
+        for layer in changes
+        if layer.depth(("scenario", "base")) == len(("scenario", "base"))
+    ]
+    for layer in files[1:]:
+        for path, message, hint, code in check_section(Header, layer.header)[1]:
+            problems.append(layer.where.problem(code, message, ("scenario", *path), hint))
+    if problems:
+        raise InputError(problems)
 
 
 def _layers(path: Path) -> list[Layer]:
     """The file and its bases, nearest first."""
     layers: list[Layer] = []
     seen: set[Path] = set()
-    current: Path | None = path
-    while current is not None:
-        document = read_toml(current)
-        header = document.data.get("scenario", {})
-        if not isinstance(header, Mapping):
-            header = {}
-        layers.append(Layer(document, header))
+    current = path
+    shown = _shown(path) or str(path)
+    while True:
+        document = read_toml(current, shown)
+        raw = document.data.get("scenario")
+        header: Mapping[str, Any] = raw if isinstance(raw, Mapping) else {}
+        where = Positions(document)
+        layers.append(Layer(document, where, header))
         seen.add(current.resolve())
         base = header.get("base")
         if not isinstance(base, str):
             return layers
         following = _base_path(base, current)
-        problem = None
+        reason, hint = "", ""
         if following is None:
-            problem = ("is neither a shipped scenario nor a file in this folder", "name a shipped scenario")
+            reason, hint = "is neither a shipped scenario nor a file in this folder", "name a shipped scenario"
         elif following.resolve() in seen:
-            problem = ("leads back to a scenario already loaded", "break the circle")
+            reason, hint = "leads back to a scenario already loaded", "break the circle"
         elif len(layers) > MAX_BASES:
-            problem = (f"is more than {MAX_BASES} bases deep", "flatten the chain")
-        if problem:
-            raise InputError(Positions(document).problem("E113", problem[0], ("scenario", "base"), problem[1]))
-        current = following
-    return layers
+            reason, hint = f"is more than {MAX_BASES} bases deep", "flatten the chain"
+        if reason or following is None:
+            raise InputError(where.problem("E113", reason, ("scenario", "base"), hint))
+        current, shown = following, _shown(following) or str(Path(shown).parent / base)
+
+
+def _shown(path: Path) -> str | None:
+    """A shipped scenario's name in messages and sources, the same wherever aiplan is installed."""
+    return f"scenarios/{path.name}" if path.parent == shipped("scenarios") else None
 
 
 def _base_path(base: str, current: Path) -> Path | None:
     """A base is a shipped name or a file below the scenario's own folder, links resolved."""
     if base in scenario_names():
         return shipped("scenarios") / f"{base}.toml"
+    if ".." in Path(base).parts or Path(base).is_absolute():
+        return None
     folder = current.resolve().parent
-    candidate = (folder / base).resolve()
-    return candidate if candidate.is_relative_to(folder) and candidate.is_file() else None
+    try:
+        candidate = (folder / base).resolve()
+        return candidate if candidate.is_relative_to(folder) and candidate.is_file() else None
+    except (OSError, RuntimeError):  # a name too long, a circle of links
+        return None
 
 
-def _relocate(problem: Problem, layers: list[Layer], touched: set[tuple[str, ...]]) -> Problem:
-    """Point a problem at the layer its value comes from."""
-    from dataclasses import replace
-
-    if any(problem.path == ".".join(path) or problem.path.startswith(".".join(path) + ".") for path in touched):
-        return replace(problem, file=SET, line=0, source_line="")
-    if problem.line or len(layers) == 1:
-        return problem
-    path = tuple(problem.path.split("."))
-    for layer in layers[1:]:
-        if layer.holds(path):
-            where = Positions(layer.document)
-            return where.problem(problem.code, problem.message.removeprefix(problem.path + " "), path, problem.hint)
-    return problem
+def _locate(finding: Finding, layers: list[Layer]) -> Problem:
+    """Point at the layer a value comes from; for what is missing, at the file that comes closest to holding it."""
+    path, message, hint, code = finding
+    holder = next((layer for layer in layers if layer.depth(path) == len(path)), None)
+    if holder is None:
+        holder = max((layer for layer in layers if layer.is_file), key=lambda layer: layer.depth(path))
+        # An item of a quantity given by --set: its number is there, what is wrong with it is not.
+        over = max(layers, key=lambda layer: layer.depth(path))
+        holder = over if over.depth(path) > holder.depth(path) else holder
+    return holder.where.problem(code, message, path, hint)
 
 
-def _origins(layers: list[Layer], touched: set[tuple[str, ...]]) -> Origin:
+def _origins(layers: list[Layer]) -> Origin:
     """How to find source, grade and evidence of a number that states none."""
-    positions: dict[int, Positions] = {}
 
     def origin(path: Path_) -> tuple[str, str, str]:
-        text = tuple(str(part) for part in path)
-        if any(text[:end] in touched for end in range(1, len(text) + 1)):
-            return f"{SET} {'.'.join(text)}", "assumption", "assumed"
-        for number, layer in enumerate(layers):
-            if not layer.holds(path):
-                continue
-            head = layer.header
-            if head.get("source"):
-                grade = head.get("grade") or "assumption"
-                return head["source"], grade, head.get("evidence") or "published"
-            where = positions.setdefault(number, Positions(layer.document))
-            return where.source(path), head.get("grade") or "assumption", head.get("evidence") or "assumed"
-        return "default of aiplan", "assumption", "assumed"
+        layer = next((layer for layer in layers if layer.depth(path) == len(path)), None)
+        if layer is None:
+            return "default of aiplan", "assumption", "assumed"
+        if not layer.is_file:
+            return f"{SET} {dotted_path(as_written(layer.document.data, path))}", "assumption", "assumed"
+        head = layer.header
+        if head.get("source"):
+            return head["source"], head.get("grade") or "assumption", head.get("evidence") or "published"
+        return layer.where.source(path), head.get("grade") or "assumption", head.get("evidence") or "assumed"
 
     return origin

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -19,8 +19,19 @@ from aiplan.units import symbol_of
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
+# Where a quantity stands while pydantic writes the schema; references of our own would confuse it.
+_QUANTITY = "x-aiplan-quantity"
+_DEFINITION = "Quantity"
+
+
 def quantity_schema(low: float, high: float, above: float | None) -> dict[str, Any]:
-    """Schema of a number that may be uncertain and may carry its source."""
+    """Placeholder of a number that may be uncertain and may carry its source; `json_schema` resolves it.
+
+    Parameters
+    ----------
+    low, high : bounds of the plain number
+    above : exclusive lower bound, in place of ``low``
+    """
     number: dict[str, Any] = {"type": "number"}
     if above is not None:
         number["exclusiveMinimum"] = above
@@ -28,27 +39,59 @@ def quantity_schema(low: float, high: float, above: float | None) -> dict[str, A
         number["minimum"] = low
     if high < float("inf"):
         number["maximum"] = high
-    spec = distribution_schema()
-    kinds = [item for item in spec["oneOf"] if item.get("type") == "object"]  # type: ignore[attr-defined]
-    provenance = {
-        "value": number,
-        "dist": {"oneOf": kinds},
-        "source": {"type": "string"},
-        "grade": {"enum": list(GRADES)},
-        "evidence": {"enum": list(EVIDENCE)},
-        "currency_year": {"type": "integer", "minimum": 1990, "maximum": 2100},
-        "range": {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2},
-        "note": {"type": "string"},
-    }
-    sourced = {
+    return {_QUANTITY: number}
+
+
+def _quantity_definition() -> dict[str, Any]:
+    """A table of a number or a distribution with where it comes from: what `parse_quantity` reads."""
+    spec: Any = distribution_schema()
+    kinds = [item for item in spec["oneOf"] if item.get("type") == "object"]
+    distributions: dict[str, Any] = {}
+    for item in kinds:
+        distributions |= item["properties"]
+    names = [item["required"][0] for item in kinds]
+    return {
         "type": "object",
-        "properties": provenance,
-        "anyOf": [{"required": ["value"]}, {"required": ["dist"]}],
+        "description": "A number or one distribution, with the source it comes from.",
+        "properties": {
+            "value": {"type": "number", "description": "the number; the median of the distribution where absent"},
+            "dist": {"oneOf": kinds, "description": "a distribution, where it stands beside a value"},
+            **distributions,
+            "source": {"type": "string", "description": "id of a source in the catalog"},
+            "grade": {"enum": list(GRADES), "description": "how good the source is, best first"},
+            "evidence": {"enum": list(EVIDENCE), "description": "how the number was seen"},
+            "currency_year": {"type": "integer", "minimum": 1990, "maximum": 2100, "description": "year of a price"},
+            "range": {
+                "type": "array",
+                "items": {"type": "number"},
+                "minItems": 2,
+                "maxItems": 2,
+                "description": "lowest and highest value known",
+            },
+            "note": {"type": "string", "description": "what a reader must know"},
+        },
+        "anyOf": [{"required": [name]} for name in ("value", "dist", *names)],
+        "additionalProperties": False,
     }
-    return {"anyOf": [number, *kinds, sourced]}
 
 
-@lru_cache(maxsize=None)
+def _resolve(node: Any) -> bool:
+    """Put references where quantities stand; whether there were any."""
+    if isinstance(node, list):
+        return any([_resolve(item) for item in node])
+    if not isinstance(node, dict):
+        return False
+    number = node.pop(_QUANTITY, None)
+    if number is not None:
+        table = {"$ref": f"#/$defs/{_DEFINITION}"}
+        if len(number) > 1:
+            table["properties"] = {"value": number}  # type: ignore[assignment]
+        node["anyOf"] = [number, table]
+        return True
+    return any([_resolve(item) for item in node.values()])
+
+
+@cache
 def field_docs(model: type[BaseModel]) -> dict[str, str]:
     """The text under each field of a section, parents first."""
     docs: dict[str, str] = {}
@@ -88,7 +131,43 @@ def json_schema(model: type[BaseModel]) -> dict[str, Any]:
     for name, item in sections.items():
         if name in by_name:
             _describe(item, by_name[name])
+    if "scenario" in out.get("properties", {}):
+        _let_base_supply(out)
+    if _resolve(out):
+        out.setdefault("$defs", {})[_DEFINITION] = _quantity_definition()
     return out
+
+
+def _let_base_supply(schema: dict[str, Any]) -> None:
+    """Ask for required keys only of a scenario without a base, which may supply any of them."""
+    needs = _take_required(schema, schema.get("$defs", {}), {})
+    own = needs.get("properties", {}).pop("scenario", {})
+    schema["required"] = ["scenario"]
+    schema["if"] = {"properties": {"scenario": {"required": ["base"]}}}
+    schema["then"] = {"properties": {"scenario": own}}
+    schema["else"] = {**needs, "properties": {**needs.get("properties", {}), "scenario": own}}
+
+
+def _take_required(
+    schema: dict[str, Any], definitions: dict[str, Any], taken: dict[str, dict[str, Any]]
+) -> dict[str, Any]:
+    """Move what a table and the tables in it require into a schema of its own.
+
+    What stands in a list stays required: a list is replaced as a whole. ``taken`` remembers definitions done.
+    """
+    named = [item["$ref"].rsplit("/", 1)[-1] for item in [schema, *schema.get("anyOf", ())] if "$ref" in item]
+    if named:
+        if named[0] not in taken:
+            taken[named[0]] = _take_required(definitions[named[0]], definitions, taken)
+        return taken[named[0]]
+    needs: dict[str, Any] = {}
+    if "required" in schema:
+        needs["required"] = schema.pop("required")
+    for group in ("properties", "patternProperties"):
+        inner = {name: _take_required(item, definitions, taken) for name, item in schema.get(group, {}).items()}
+        if inner := {name: item for name, item in inner.items() if item}:
+            needs[group] = inner
+    return needs
 
 
 def _describe(schema: dict[str, Any], model: type[BaseModel]) -> None:

@@ -7,11 +7,12 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 
-from aiplan.errors import InputError, Problem
+from aiplan.errors import MAX_PROBLEMS_SHOWN, InputError, Problem
 from aiplan.inputs.reader import bad_text, printable, read_bytes
 
 MAX_CSV_BYTES = 64 << 20
 MAX_ROWS = 1_000_000
+MAX_COLUMNS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,35 +43,31 @@ def read_csv(path: Path) -> Rows:
     problems: list[Problem] = []
     rows: list[dict[str, str]] = []
     header: list[str] = []
+
+    def complain(code: str, message: str, hint: str) -> None:
+        problems.append(Problem(code, message, "", name, max(reader.line_num, 1), 1, hint=hint))
+
     try:
         header = [column.strip() for column in next(reader, [])]
         problems += _check_header(header, name)
         for cells in reader:
+            if len(rows) >= MAX_ROWS:
+                complain("E012", f"has more than {MAX_ROWS:,} rows", "split the file")
+                break
+            if len(problems) > MAX_PROBLEMS_SHOWN:
+                complain("E012", "is not read further", "mend the rows above first")
+                break
             if not cells:
                 continue
-            if len(rows) >= MAX_ROWS:
-                problems.append(Problem("E012", f"has more than {MAX_ROWS:,} rows", file=name, hint="split the file"))
-                break
             if len(cells) != len(header):
-                problems.append(
-                    Problem(
-                        "E011",
-                        f"has {len(cells)} cells, the header has {len(header)}",
-                        "",
-                        name,
-                        reader.line_num,
-                        1,
-                        hint="quote cells that hold commas",
-                    )  # fmt: skip
-                )
-                continue
-            if reason := next((found for cell in cells if (found := bad_text(cell))), ""):
-                problems.append(Problem("E006", f"a cell {reason}", "", name, reader.line_num, 1, hint="remove it"))
-                continue
-            rows.append(dict(zip(header, (cell.strip() for cell in cells), strict=True)))
+                message = f"has {len(cells)} cells, the header has {len(header)}"
+                complain("E011", message, "quote cells that hold commas")
+            elif reason := next((found for cell in cells if (found := bad_text(cell))), ""):
+                complain("E006", f"a cell {reason}", "remove it")
+            else:
+                rows.append(dict(zip(header, (cell.strip() for cell in cells), strict=True)))
     except csv.Error as error:
-        problems.append(Problem("E010", f"is no CSV: {printable(str(error))}", "", name, reader.line_num, 1,
-                                hint="check the quotes"))  # fmt: skip
+        complain("E010", f"is no CSV: {printable(str(error))}", "check the quotes")
     if problems:
         raise InputError(problems)
     return Rows(name, tuple(header), tuple(rows))
@@ -79,8 +76,11 @@ def read_csv(path: Path) -> Rows:
 def _check_header(header: list[str], name: str) -> list[Problem]:
     if not header:
         return [Problem("E010", "is empty", file=name, hint="the first line names the columns")]
+    if len(header) > MAX_COLUMNS:
+        message = f"has {len(header):,} columns, more than {MAX_COLUMNS:,}"
+        raise InputError(Problem("E010", message, "", name, 1, 1, hint="is it a CSV?"))
     doubled = sorted({column for column in header if header.count(column) > 1})
-    problems = [Problem("E010", f"names column '{printable(column)}' twice", "", name, 1, 1, hint="rename one")
+    problems = [Problem("E010", f"names column '{printable(column[:80])}' twice", "", name, 1, 1, hint="rename one")
                 for column in doubled]  # fmt: skip
     problems += [Problem("E006", f"a column name {bad_text(column)}", "", name, 1, 1, hint="rename it")
                  for column in header if bad_text(column)]  # fmt: skip

@@ -114,13 +114,18 @@ def planner_command(planner: Planner, about: str, examples: tuple[str, str]) -> 
         from dataclasses import replace
 
         from aiplan.inputs.scenario import load_scenario
+        from aiplan.report.formats import choose_format
+        from aiplan.report.talk import talk
+        from aiplan.report.write import check_target
 
+        choose_format(format_, output)
         overrides = list(set_ or [])
         overrides += [f"uncertainty.samples={samples}"] if samples is not None else []
         overrides += [f"uncertainty.seed={seed}"] if seed is not None else []
         loaded = load_scenario(scenario or planner.default, planner.inputs(), overrides, planner.name)
         for note in loaded.notes:
-            sys.stderr.write(f"note: {note}\n")
+            talk(f"note: {note}\n")
+        check_target(output, force=force, inputs=loaded.files)
         report = planner.answer(loaded, open_catalog(catalog))
         if stamp:
             report = replace(report, stamp=now())
@@ -169,6 +174,8 @@ def emit(
 ) -> None:
     """Render a report and write it: data to stdout or a file, warnings to stderr."""
     from aiplan.report.formats import choose_format, render
+    from aiplan.report.sanitize import clean_line
+    from aiplan.report.talk import talk
     from aiplan.report.terminal import Terminal, detect
     from aiplan.report.write import write_output
 
@@ -178,5 +185,5 @@ def emit(
     text = render(report, chosen, table=table, explain=wanted, terminal=terminal)
     if chosen not in ("table", "md"):
         for warning in report.warnings:
-            sys.stderr.write(f"warning[{warning.code}]: {warning.message}\n")
+            talk(f"warning[{warning.code}]: {clean_line(warning.message)}\n")
     write_output(text, output, force=force, inputs=read)

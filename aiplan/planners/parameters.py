@@ -7,7 +7,7 @@ that mapping then gives the answer, its error band, what each input does to it, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from aiplan.errors import InputError, Problem
 from aiplan.inputs.quantity import Quantity
 from aiplan.report.model import InputRecord, Warn, worst_grade
 from aiplan.uncertainty.discrete import Constant
-from aiplan.uncertainty.sensitivity import effects, moved_by
+from aiplan.uncertainty.sensitivity import TornadoBar, effects, moved_by, tornado
 from aiplan.units import symbol_of
 
 if TYPE_CHECKING:
@@ -99,15 +99,6 @@ class Parameters:
             drawn[path] = item.quantity.value if fixed else sampler.draw(path, item.quantity.distribution)
         return drawn
 
-    def _physical(self, values: Mapping[str, float]) -> dict[str, float]:
-        """Values raised beyond their upper bound are lowered by as much: a share of 0.95 cannot be raised."""
-        out = dict(values)
-        for path, value in values.items():
-            item = self.items[path]
-            if value > item.high:
-                out[path] = max(2 * item.quantity.distribution.median - value, item.low)
-        return out
-
     def records(self) -> tuple[InputRecord, ...]:
         """What ``--explain`` and the assumption marks are made from."""
         return tuple(
@@ -140,20 +131,28 @@ class Parameters:
                 )
         return found
 
-    def evidence(self, point: Callable[[Mapping[str, float]], Mapping[str, float]]) -> dict[str, Evidence]:
+    def evidence(self, point: Callable[[Values], Mapping[str, Value]]) -> dict[str, Evidence]:
         """What moves each output of ``point``: inputs by effect, worst grade, sources.
 
-        An input counts when raising it by a tenth moves the output by more than 1 %.
+        An input counts when raising it by a tenth moves the output by more than 1 %. ``point`` is called once,
+        with all inputs varied side by side, and must broadcast.
         """
-        found = effects(lambda values: point(self._physical(values)), self.medians())
-        moving = moved_by(found)
+        highs = {path: item.high for path, item in self.items.items()}
+        found = effects(point, self.medians(), highs=highs)
         out: dict[str, Evidence] = {}
-        for line, paths in moving.items():
+        for line, paths in moved_by(found).items():
             used = [self.items[path].quantity for path in paths]
-            sizes = tuple(found[line][path] or 0.0 for path in paths)
-            sources = tuple(dict.fromkeys(quantity.source for quantity in used if quantity.source))
-            out[line] = Evidence(tuple(paths), sizes, worst_grade([q.grade or "assumption" for q in used]), sources)
+            out[line] = Evidence(
+                tuple(paths),
+                tuple(found[line][path] or 0.0 for path in paths),
+                worst_grade([quantity.grade or "assumption" for quantity in used]),
+                tuple(dict.fromkeys(quantity.source for quantity in used if quantity.source)),
+            )
         return out
+
+    def tornado(self, point: Callable[[Values], Mapping[str, Value]], line: str) -> list[TornadoBar]:
+        """One output with each uncertain input at its P5 and P95, longest bar first."""
+        return tornado(point, {path: item.quantity.distribution for path, item in self.items.items()}, line)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,11 +163,3 @@ class Evidence:
     effects: tuple[float, ...] = ()
     grade: str = "assumption"
     sources: tuple[str, ...] = ()
-
-
-def union(parts: Iterable[Evidence]) -> Evidence:
-    """What several outputs rest on together."""
-    parts = list(parts)
-    inputs = tuple(dict.fromkeys(path for part in parts for path in part.inputs))
-    sources = tuple(dict.fromkeys(source for part in parts for source in part.sources))
-    return Evidence(inputs, tuple(0.0 for _ in inputs), worst_grade([part.grade for part in parts]), sources)

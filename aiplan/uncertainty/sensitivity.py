@@ -1,13 +1,14 @@
 """What moves a result: local effects, tornado bars, variance shares.
 
-The local forms are plain Python on scalars (they grade every report); Sobol indices load numpy when called.
+Every form asks the model once, with all its cases side by side, so a model that broadcasts is graded at the price of
+one evaluation. numpy is loaded when something is computed.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aiplan.uncertainty.base import Distribution
 from aiplan.uncertainty.discrete import Constant
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     from aiplan.uncertainty._special import FloatArray
     from aiplan.uncertainty.sampling import Method
 
-Model = Callable[[Mapping[str, float]], Mapping[str, float]]
-"""Inputs by name -> result lines by id, all scalars in their own units."""
+Model = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+"""Inputs by name -> result lines by id, in their own units; arrays in, arrays out."""
 
 Effects = dict[str, dict[str, float | None]]
 """Line id -> input name -> relative change [1]; None where the line is zero but for the input's rise."""
@@ -47,25 +48,51 @@ class SobolIndex(NamedTuple):
     total: float | None
 
 
-def effects(model: Model, medians: Mapping[str, float], bump: float = 0.1) -> Effects:
+def vary(model: Model, medians: Mapping[str, float], moves: Sequence[tuple[str, float]]) -> dict[str, FloatArray]:
+    """Lines of a model at the medians and with one input moved at a time, in a single call.
+
+    Parameters
+    ----------
+    model : inputs -> lines; is given one column per input and must broadcast
+    medians : value of each input, in its unit
+    moves : input and value to move it to, one per case; an input may come several times
+
+    Returns
+    -------
+    line -> array of 1 + len(moves) values: the medians first, then the cases in order.
+
+    >>> vary(lambda x: {"sum": x["a"] + x["b"]}, {"a": 1.0, "b": 2.0}, [("a", 5.0), ("b", 0.0)])["sum"].tolist()
+    [3.0, 7.0, 1.0]
+    """
+    import numpy as np
+
+    columns = {name: np.full(len(moves) + 1, float(value)) for name, value in medians.items()}
+    for row, (name, value) in enumerate(moves, start=1):
+        columns[name][row] = value
+    shape = (len(moves) + 1,)
+    return {line: np.broadcast_to(np.asarray(found, float), shape) for line, found in model(columns).items()}
+
+
+def effects(
+    model: Model, medians: Mapping[str, float], bump: float = 0.1, highs: Mapping[str, float] | None = None
+) -> Effects:
     """Relative change of each line when each input in turn is raised by a tenth.
 
     Parameters
     ----------
-    model : inputs -> lines
+    model : inputs -> lines, see `vary`
     medians : value of each input, in its unit
     bump : relative rise [1], not 0
+    highs : upper bounds; an input that cannot rise that far is lowered by as much, and the sign of the answer
+        turned
 
     Returns
     -------
     line -> input -> (line(raised) - line(base))/line(base). Where the base is zero: 0 if the line stays
-    zero, else None, since a change from nothing has no relative size. None also where a line disappears or
-    is not finite.
+    zero, else None, since a change from nothing has no relative size. None also where a line is not finite.
 
-    A model that refuses the raised value (ValueError or ArithmeticError, say a share above 1) is asked with
-    the value lowered instead, and the sign of the answer turned. One-sided and local: an input at 0 has no
-    effect here, steps and thresholds beyond the bump are not seen, and interactions are left to
-    :func:`sobol_indices`.
+    One-sided and local: an input at 0 has no effect here, steps and thresholds beyond the bump are not seen, and
+    interactions are left to :func:`sobol_indices`.
 
     >>> found = effects(lambda x: {"energy": x["power"] * x["time"] ** 2}, {"power": 3.0, "time": 2.0})
     >>> round(found["energy"]["power"], 9), round(found["energy"]["time"], 9)
@@ -73,23 +100,21 @@ def effects(model: Model, medians: Mapping[str, float], bump: float = 0.1) -> Ef
     """
     if not (math.isfinite(bump) and bump != 0.0):
         raise ValueError(f"bump must be a finite number other than 0, got {bump}")
-    base = dict(model(medians))
-    result: Effects = {line: {} for line in base}
-    for name, value in medians.items():
-        sign = 1.0
-        try:
-            moved = model({**medians, name: value * (1.0 + bump)})
-        except (ValueError, ArithmeticError):
-            moved = model({**medians, name: value * (1.0 - bump)})
-            sign = -1.0
-        for line, before in base.items():
-            change = _relative_change(before, moved.get(line))
-            result[line][name] = None if change is None else sign * change + 0.0
+    signs = {
+        name: -1.0 if value * (1.0 + bump) > (highs or {}).get(name, math.inf) else 1.0
+        for name, value in medians.items()
+    }
+    found = vary(model, medians, [(name, value * (1.0 + signs[name] * bump)) for name, value in medians.items()])
+    result: Effects = {}
+    for line, values in found.items():
+        base = float(values[0])
+        changes = {name: _relative_change(base, float(after)) for name, after in zip(signs, values[1:], strict=True)}
+        result[line] = {name: None if size is None else signs[name] * size + 0.0 for name, size in changes.items()}
     return result
 
 
-def _relative_change(before: float, after: float | None) -> float | None:
-    if after is None or not (math.isfinite(before) and math.isfinite(after)):
+def _relative_change(before: float, after: float) -> float | None:
+    if not (math.isfinite(before) and math.isfinite(after)):
         return None
     if after == before:
         return 0.0
@@ -123,7 +148,7 @@ def tornado(model: Model, parameters: Mapping[str, Distribution | float], line: 
 
     Parameters
     ----------
-    model : inputs -> lines
+    model : inputs -> lines, see `vary`
     parameters : distribution or plain number of each input, in its unit; numbers and constants stay put
     line : id of the line
 
@@ -138,18 +163,18 @@ def tornado(model: Model, parameters: Mapping[str, Distribution | float], line: 
     [TornadoBar(name='a', low=1.5, high=10.5)]
     """
     medians = {name: _median(value) for name, value in parameters.items()}
-
-    def at(name: str, value: float) -> float:
-        lines = model({**medians, name: value})
-        if line not in lines:
-            raise ValueError(f"the model has no line {line!r}")
-        return lines[line]
-
-    bars = [
-        TornadoBar(name, at(name, value.quantile(0.05)), at(name, value.quantile(0.95)))
+    moves = [
+        (name, value.quantile(p))
         for name, value in parameters.items()
         if isinstance(value, Distribution) and not isinstance(value, Constant)
+        for p in (0.05, 0.95)
     ]
+    lines = vary(model, medians, moves)
+    if line not in lines:
+        raise ValueError(f"the model has no line {line!r}")
+    ends = [float(value) for value in lines[line][1:]]
+    names = [name for name, _ in moves[::2]]
+    bars = [TornadoBar(*bar) for bar in zip(names, ends[::2], ends[1::2], strict=True)]
     return sorted(bars, key=lambda bar: (-abs(bar.high - bar.low), bar.name))
 
 

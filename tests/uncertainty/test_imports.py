@@ -12,9 +12,7 @@ from aiplan.uncertainty.distributions import json_schema, parse
 d = parse({"lognormal": {"p5": 1.05, "p95": 1.6}, "truncate": {"low": 1}})
 d.mean, d.median, d.quantile(0.05), d.text(), d.scaled(1000), json_schema()
 parse({"pert": {"low": 1, "mode": 2, "high": 3}}).quantile(0.95)
-from aiplan.uncertainty.sensitivity import effects, moved_by, tornado
-moved_by(effects(lambda x: {"y": x["a"]}, {"a": 1.0}))
-tornado(lambda x: {"y": x["a"]}, {"a": d}, "y")
+import aiplan.uncertainty.sensitivity
 """
 
 DRAWING = """

@@ -149,14 +149,9 @@ class _Builder:
         add("workload.queries_per_day", "queries per day", work.queries_per_day, low=0)
         add("workload.long_share", "share of long queries in the mixed fleet", work.long_share, low=0, high=1)
         serving = self.inputs.serving
-        whole = constant(1.0, "aiplan-definition", "measured", "assumed")
-        add(
-            "serving.production_fraction",
-            "throughput in production over the offline maximum",
-            serving.production_fraction or whole,
-            low=0,
-            high=1,
-        )
+        if serving.production_fraction is not None:
+            label = "throughput in production over the offline maximum"
+            add("serving.production_fraction", label, serving.production_fraction, low=0, high=1)
         if serving.input_token_weight is not None:
             add(
                 "serving.input_token_weight",

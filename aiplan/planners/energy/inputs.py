@@ -1,7 +1,5 @@
 """What may be asked of `aiplan energy`: the scenario, section by section."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field

@@ -64,7 +64,7 @@ _OUT = (
 
 
 @dataclass(slots=True)
-class _Placed:
+class Placed:
     """A row with everything found, ready for the power law."""
 
     number: int
@@ -87,12 +87,12 @@ def measured_report(path: Path, catalog: Catalog) -> tuple[Report, int]:
     InputError for a file that cannot be read or lacks a required column.
     """
     rows = read_csv(path)
-    names = _columns(rows)
+    names = find_columns(rows)
     out: list[dict[str, Any]] = [dict.fromkeys(_OUT) for _ in rows.rows]
-    placed: list[_Placed] = []
+    placed: list[Placed] = []
     for number, row in enumerate(rows.rows):
         try:
-            placed.append(_place(number, {key: row[column] for key, column in names.items()}, catalog))
+            placed.append(place(number, {key: row[column] for key, column in names.items()}, catalog))
         except (InputError, ValueError) as error:
             hint = getattr(error, "hint", "")
             out[number]["warning"] = f"{error}; {hint}" if hint else str(error)
@@ -129,7 +129,7 @@ def measured_report(path: Path, catalog: Catalog) -> tuple[Report, int]:
     )
 
 
-def _columns(rows: Rows) -> dict[str, str]:
+def find_columns(rows: Rows) -> dict[str, str]:
     """Which column of the file holds which quantity.
 
     Raises
@@ -169,7 +169,7 @@ def _number(row: dict[str, str], key: str, default: float) -> float:
     return value
 
 
-def _place(number: int, row: dict[str, str], catalog: Catalog) -> _Placed:
+def place(number: int, row: dict[str, str], catalog: Catalog) -> Placed:
     """Look a row's names up and turn its texts into numbers.
 
     Raises
@@ -208,7 +208,7 @@ def _place(number: int, row: dict[str, str], catalog: Catalog) -> _Placed:
     if accelerator.tdp_w is None or accelerator.hbm_tb_per_s is None:
         raise ValueError(f"the catalog has no TDP or bandwidth of {accelerator_id}")
     device = (accelerator.tdp_w.value, accelerator.hbm_tb_per_s.value, peak_tflops(accelerator, precision))
-    return _Placed(number, fields, device, _class_of(accelerator_id), notes)
+    return Placed(number, fields, device, _class_of(accelerator_id), notes)
 
 
 def _class_of(accelerator_id: str) -> str:
@@ -216,7 +216,7 @@ def _class_of(accelerator_id: str) -> str:
     return {"h100-sxm": "h100", "b200-sxm": "b200"}.get(accelerator_id, "other")
 
 
-def _predict(items: list[_Placed], group: str, out: list[dict[str, Any]]) -> None:
+def _predict(items: list[Placed], group: str, out: list[dict[str, Any]]) -> None:
     """Power, energy and band of all rows of one class of accelerator."""
     constants = POWER_CONSTANTS[group]
     load = DecodeLoad(**{name: np.array([item.fields[name] for item in items]) for name in items[0].fields})

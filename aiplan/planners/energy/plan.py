@@ -25,9 +25,10 @@ from aiplan.planners.energy.footprint import (
 from aiplan.planners.energy.inputs import EnergyInputs
 from aiplan.planners.energy.levers import combined_multiplier
 from aiplan.planners.energy.query import BOUNDARIES
-from aiplan.planners.energy.serve import Array, Served, serve
+from aiplan.planners.energy.serve import Array, Served, serve, slowdown
 from aiplan.planners.parameters import Evidence, Value, Values
-from aiplan.uncertainty.quantiles import summary, trim_two_stage
+from aiplan.uncertainty.quantiles import quantiles, summary, trim_two_stage
+from aiplan.uncertainty.sensitivity import TornadoBar
 
 if TYPE_CHECKING:
     from datetime import date
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from aiplan.catalog.loader import Catalog
 
 Summary = Mapping[str, float | None]
+Picks = Mapping[str, NDArray[np.intp]]
 REGIMES = ("short", "long")
 SECONDS_PER_YEAR = 31_557_600.0
 
@@ -45,14 +47,13 @@ class Result:
 
     case: Case
     lines: dict[str, Summary] = field(default_factory=dict)
-    points: dict[str, float] = field(default_factory=dict)
     models: list[dict[str, Any]] = field(default_factory=list)
     boundaries: list[tuple[str, Summary, float | None]] = field(default_factory=list)
     levers: dict[str, list[tuple[str, Summary, float, str]]] = field(default_factory=dict)
     fleet: list[dict[str, float | str | None]] = field(default_factory=list)
     comparisons: list[tuple[str, float, float]] = field(default_factory=list)
     evidence: dict[str, Evidence] = field(default_factory=dict)
-    bars: list[tuple[str, float, float]] = field(default_factory=list)
+    bars: list[TornadoBar] = field(default_factory=list)
 
 
 def plan(inputs: EnergyInputs, catalog: Catalog, as_of: date | None = None) -> Result:
@@ -70,13 +71,13 @@ def plan(inputs: EnergyInputs, catalog: Catalog, as_of: date | None = None) -> R
     """
     case = build_case(inputs, catalog, as_of)
     values = case.parameters.draw(inputs.uncertainty)
-    served = {(model.id, regime): serve(case, model, values, regime) for regime in REGIMES for model in case.models}
+    served = serve(case, values, REGIMES)
     result = Result(case)
     _fill_models(result, served)
     _fill_queries(result, served, values)
     _fill_fleet(result, served, values)
     result.evidence = case.parameters.evidence(lambda at: point(case, at))
-    result.points = point(case, case.parameters.medians())
+    result.bars = case.parameters.tornado(lambda at: point(case, at), "energy_per_query_wh")
     return result
 
 
@@ -96,66 +97,77 @@ def _fill_models(result: Result, served: Mapping[tuple[str, str], Served]) -> No
                     "model": model.id,
                     "regime": regime,
                     "energy": summary(_stretch(one.energy_wh(boundary), size)),
-                    "seconds": summary(_stretch(one.group_seconds, size))["p50"] if size else None,
+                    "seconds": quantiles(np.atleast_1d(one.group_seconds), (0.5,))[0],
                     "prompt_share": float(np.mean(one.prompt_share)),
                     "case": model,
                 }
             )
 
 
-def _weights(case: Case, values: Values) -> dict[str, float]:
-    """Share of each model in the blend, summing to one."""
-    raw = {model: float(np.mean(values[path])) for model, path in case.blend.items()}
+def _weights(case: Case, values: Values) -> dict[str, Value]:
+    """Share of each model in the blend, summing to one; element by element where values are arrays."""
+    raw = {model: values[path] for model, path in case.blend.items()}
     total = sum(raw.values())
-    return {model: weight / total for model, weight in raw.items() if weight > 0}
+    return {model: weight / total for model, weight in raw.items()}
 
 
-def _keep(
-    case: Case, values: Values, served: Mapping[tuple[str, str], Served], regime: str
-) -> dict[str, NDArray[np.bool_]]:
-    """Which draws of each model the quoted blend holds: trimmed if asked, in proportion to the weights."""
+def _mean_weights(case: Case, values: Values) -> dict[str, float]:
+    """Share of each model of a sample, models without a share left out."""
+    means = {model: float(np.mean(weight)) for model, weight in _weights(case, values).items()}
+    return {model: weight for model, weight in means.items() if weight > 0}
+
+
+def _draws_of_models(
+    case: Case, weights: Mapping[str, float], served: Mapping[tuple[str, str], Served], regime: str
+) -> Picks:
+    """Which draws stand for each model in the blend.
+
+    Each model gets its share of the draws, no draw twice, so that the blend has as many independent draws as the
+    sample; trimming, where asked for, cuts each model's own tails as the paper does.
+    """
     size, energy = case.inputs.uncertainty.samples, case.inputs.energy
-    weights = _weights(case, values)
-    heaviest = max(weights.values())
-    kept = {}
+    picks: dict[str, NDArray[np.intp]] = {}
+    start = 0.0
     for model, weight in weights.items():
-        mask = np.arange(size) < round(size * weight / heaviest)
+        span = np.arange(round(start * size), max(round((start + weight) * size), round(start * size) + 1))
+        span = np.minimum(span, size - 1)
+        start += weight
         if energy.trim == "two-stage":
-            draws = _stretch(served[model, regime].energy_wh(energy.boundary), size)
+            draws = _stretch(served[model, regime].energy_wh(energy.boundary), size)[span]
             trimmed = trim_two_stage(draws)
-            mask &= (draws >= trimmed.min()) & (draws <= trimmed.max())
-        kept[model] = mask
-    return kept
+            span = span[(draws >= trimmed.min()) & (draws <= trimmed.max())]
+        picks[model] = span
+    return picks
 
 
-def _gather(kept: Mapping[str, NDArray[np.bool_]], parts: Mapping[str, Value]) -> Array:
-    """The blend's draws of some quantity known per model."""
-    return np.concatenate([_stretch(parts[model], mask.size)[mask] for model, mask in kept.items()])
+def _gather(picks: Picks, parts: Mapping[str, Value], size: int) -> Array:
+    """The blend's draws of a quantity known per model."""
+    return np.concatenate([_stretch(parts[model], size)[span] for model, span in picks.items()])
 
 
 def _fill_queries(result: Result, served: Mapping[tuple[str, str], Served], values: Values) -> None:
     """Energy, boundaries, levers, water and carbon of the blend."""
     case = result.case
-    boundary = case.inputs.energy.boundary
-    quoted: dict[str, Array] = {}
-    kept = {regime: _keep(case, values, served, regime) for regime in REGIMES}
+    boundary, size = case.inputs.energy.boundary, case.inputs.uncertainty.samples
+    weights = _mean_weights(case, values)
+    picks = {regime: _draws_of_models(case, weights, served, regime) for regime in REGIMES}
 
-    def of_blend(regime: str, quantity: Mapping[str, Value]) -> Array:
-        return _gather(kept[regime], quantity)
+    def blend_at(regime: str, where: str) -> Array:
+        return _gather(picks[regime], {m: served[m, regime].energy_wh(where) for m in weights}, size)
 
     for regime, line in (("short", "energy_per_query_wh"), ("long", "energy_per_long_query_wh")):
-        quoted[regime] = of_blend(regime, {m: served[m, regime].energy_wh(boundary) for m in case.blend})
-        result.lines[line] = summary(quoted[regime])
-        _fill_levers(result, quoted[regime], kept[regime], values, regime)
+        energy_wh = blend_at(regime, boundary)
+        result.lines[line] = summary(energy_wh)
+        _fill_levers(result, energy_wh, picks[regime], values, regime)
     short, long = (result.lines[line]["p50"] for line in ("energy_per_query_wh", "energy_per_long_query_wh"))
     result.lines["long_to_short_ratio"] = {"value": long / short if long is not None and short else None}
-    _fill_boundaries(result, lambda b: of_blend("short", {m: served[m, "short"].energy_wh(b) for m in case.blend}))
+    _fill_boundaries(result, {where: blend_at("short", where) for where in BOUNDARIES})
     if case.inputs.serving.law == "physical":
-        prompt = of_blend("short", {m: served[m, "short"].prompt_share for m in case.blend})
-        result.lines["prompt_energy_share"] = summary(prompt)
-    facility = {m: served[m, "short"].energy_wh("facility") for m in case.blend}
+        shares = {m: served[m, "short"].prompt_share for m in weights}
+        result.lines["prompt_energy_share"] = summary(_gather(picks["short"], shares, size))
+    facility = {m: served[m, "short"].energy_wh("facility") for m in weights}
     for line, quantity in _footprint(case, facility, served, values).items():
-        result.lines[line] = summary(of_blend("short", quantity))
+        result.lines[line] = summary(_gather(picks["short"], quantity, size))
 
 
 def _footprint(
@@ -194,12 +206,11 @@ def _footprint(
     return out
 
 
-def _fill_boundaries(result: Result, energy_of: object) -> None:
+def _fill_boundaries(result: Result, energy_wh: Mapping[str, Array]) -> None:
     """The same blend at every boundary, and the factor from each to the next."""
-    assert callable(energy_of)  # noqa: S101
     previous: float | None = None
-    for boundary in BOUNDARIES:
-        found = summary(energy_of(boundary))
+    for boundary, draws in energy_wh.items():
+        found = summary(draws)
         value = found["p50"]
         factor = value / previous if previous and value is not None else None
         result.boundaries.append((boundary, found, factor))
@@ -208,19 +219,18 @@ def _fill_boundaries(result: Result, energy_of: object) -> None:
         result.lines[f"boundary_factor_{name}"] = {"value": row[2]}
 
 
-def _fill_levers(
-    result: Result, energy_wh: Array, kept: Mapping[str, NDArray[np.bool_]], values: Values, regime: str
-) -> None:
+def _fill_levers(result: Result, energy_wh: Array, picks: Picks, values: Values, regime: str) -> None:
     """Each lever alone on the quoted blend, then those that combine, independent and overlapping."""
     levers = result.case.inputs.levers
     if levers is None:
         return
+    size = result.case.inputs.uncertainty.samples
     base = summary(energy_wh)["p50"] or 0.0
     active = {name: lever for name, lever in levers.gain.items() if regime in lever.applies_to}
     rows: list[tuple[str, Summary, float, str]] = []
 
     def add(name: str, multiplier: Value, label: str) -> None:
-        found = summary(energy_wh / _gather(kept, dict.fromkeys(kept, multiplier)))
+        found = summary(energy_wh / _gather(picks, dict.fromkeys(picks, multiplier), size))
         value = found["p50"]
         rows.append((name, found, base / value if value else 1.0, label))
 
@@ -234,6 +244,14 @@ def _fill_levers(
     result.levers[regime] = rows
 
 
+def _overhead(case: Case, values: Values) -> Value:
+    """Product of the fleet's overhead factors."""
+    product: Value = 1.0
+    for name in case.inputs.fleet.overhead if case.inputs.fleet else ():
+        product = product * values[f"fleet.overhead.{name}"]
+    return product
+
+
 def _fill_fleet(result: Result, served: Mapping[tuple[str, str], Served], values: Values) -> None:
     """GWh per day of the four cases, from untrimmed means, with the band of what is not known.
 
@@ -244,45 +262,38 @@ def _fill_fleet(result: Result, served: Mapping[tuple[str, str], Served], values
     fleet = case.inputs.fleet
     if fleet is None:
         return
-    boundary = case.inputs.energy.boundary
-    weights = _weights(case, values)
-    overhead = np.asarray(1.0)
-    for name in fleet.overhead:
-        overhead = overhead * values[f"fleet.overhead.{name}"]
+    boundary, weights, overhead = case.inputs.energy.boundary, _mean_weights(case, values), _overhead(case, values)
     queries, share = values["workload.queries_per_day"], values["workload.long_share"]
-    mean, band = {}, {}
+    slow = {model.id: slowdown(model, values) for model in case.models}
+    mean: dict[tuple[str, bool], float] = {}
+    band: dict[tuple[str, bool], Value] = {}
     for regime in REGIMES:
         for improved in (False, True):
             gain = values[f"fleet.improved_{regime}_multiplier"] if improved else 1.0
             parts = {m: fleets.improved_energy_wh(served[m, regime].energy_wh(boundary), gain) for m in weights}
             mean[regime, improved] = sum(w * float(np.mean(parts[m])) for m, w in weights.items())
             band[regime, improved] = sum(
-                w * float(np.mean(served[m, regime].seconds)) * served[m, regime].per_second.at(boundary) / gain
+                w * served[m, regime].wh_at(boundary, float(np.mean(served[m, regime].law_seconds)), slow[m]) / gain
                 for m, w in weights.items()
             )
-    for name, improved in (
-        ("base", False),
-        ("base_improved", True),
-        ("mixed", False),
-        ("mixed_improved", True),
-    ):
+    for name, improved in (("base", False), ("base_improved", True), ("mixed", False), ("mixed_improved", True)):
         mixed = name.startswith("mixed")
-        weight = share if mixed else 0.0
-        gwh_mean = (1 - np.mean(weight)) * mean["short", improved] + np.mean(weight) * mean["long", improved]
-        per_day = (1 - weight) * band["short", improved] + weight * band["long", improved]
-        total = float(gwh_mean * np.mean(queries) * np.mean(overhead) / fleets.WH_PER_GWH)
-        spread = np.asarray(per_day * queries * overhead / fleets.WH_PER_GWH)
+        weight: Value = share if mixed else 0.0
+        typical = float(np.mean(weight))
+        wh = (1 - typical) * mean["short", improved] + typical * mean["long", improved]
+        total = float(fleets.fleet_gwh_per_day(wh, np.mean(queries), np.mean(overhead)))
+        per_query = (1 - weight) * band["short", improved] + weight * band["long", improved]
+        spread = np.asarray(per_query * queries * overhead / fleets.WH_PER_GWH)
         known = summary(spread) if spread.ndim else {}
-        row: dict[str, float | str | None] = {"case": name, "energy_gwh_per_day": total}
-        row |= {key: known.get(key) for key in ("p5", "p25", "p50", "p75", "p95")}
-        row["average_power_mw"] = float(fleets.average_power_mw(total))
-        row["servers"] = None if improved else _servers(case, served, weights, values, mixed)
-        result.fleet.append(row)
+        spread_of = {key: known.get(key) for key in ("p5", "p25", "p50", "p75", "p95")}
+        power_mw = float(fleets.average_power_mw(total))
+        servers = _mean_servers(case, served, weights, values, typical)
+        row: dict[str, float | str | None] = {"case": name, "energy_gwh_per_day": total, **spread_of}
+        result.fleet.append({**row, "average_power_mw": power_mw, "servers": None if improved else servers})
         if name == fleet.case:
-            quantiles = {key: known.get(key) for key in ("p5", "p25", "p50", "p75", "p95")}
-            result.lines["fleet_energy_gwh_per_day"] = {"value": total, "mean": total, **quantiles}
-            result.lines["fleet_average_power_mw"] = {"value": row["average_power_mw"]}  # type: ignore[dict-item]
-            result.lines["fleet_servers"] = {"value": _servers(case, served, weights, values, mixed)}
+            result.lines["fleet_energy_gwh_per_day"] = {"value": total, "mean": total, **spread_of}
+            result.lines["fleet_average_power_mw"] = {"value": power_mw}
+            result.lines["fleet_servers"] = {"value": servers}
     quoted = result.lines["fleet_energy_gwh_per_day"]["value"] or 0.0
     for label, gwh in (
         ("a billion web searches at 0.3 Wh", float(fleets.searches_gwh())),
@@ -291,71 +302,64 @@ def _fill_fleet(result: Result, served: Mapping[tuple[str, str], Served], values
         result.comparisons.append((label, gwh, quoted / gwh))
 
 
-def _servers(
+def _mean_servers(
     case: Case,
     served: Mapping[tuple[str, str], Served],
     weights: Mapping[str, float],
     values: Values,
-    mixed: bool,
+    long_share: float,
 ) -> float:
-    """Servers that keep up with a day's queries at the busy fraction."""
-    share = float(np.mean(values["workload.long_share"])) if mixed else 0.0
+    """Servers that keep up with a day's queries, from means over the sample."""
     shares = {model.id: model.share for model in case.models}
-    seconds = {
-        regime: sum(w * float(np.mean(served[m, regime].group_seconds)) * shares[m] for m, w in weights.items())
+    seconds = [
+        sum(w * float(np.mean(served[m, regime].group_seconds)) * shares[m] for m, w in weights.items())
         for regime in REGIMES
-    }
+    ]
     queries = float(np.mean(values["workload.queries_per_day"]))
     busy = float(np.mean(values["power.busy_fraction"]))
-    classes = [seconds["short"], seconds["long"]]
-    return float(fleets.node_count(classes, [queries * (1 - share), queries * share], busy))
+    return float(fleets.node_count(seconds, [queries * (1 - long_share), queries * long_share], busy))
 
 
-def point(case: Case, values: Mapping[str, float]) -> dict[str, float]:
-    """Every line with all inputs at one value each: what effects, grades and explanations are made from."""
-    served = {(m.id, r): serve(case, m, values, r) for r in REGIMES for m in case.models}
-    weights = _weights(case, values)
-    energy = case.inputs.energy
+def point(case: Case, values: Values) -> dict[str, Value]:
+    """Every line without sampling: one value of each input, or a column of values to vary them side by side.
 
-    def blended(regime: str, boundary: str) -> float:
-        return sum(w * float(served[m, regime].energy_wh(boundary)) for m, w in weights.items())
+    This is what effects and grades are made from. Quantiles play no part, so a line is its blend's weighted mean.
+    """
+    served = serve(case, values, REGIMES)
+    weights, energy = _weights(case, values), case.inputs.energy
 
-    out = {f"model:{m}:{r}": float(one.energy_wh(energy.boundary)) for (m, r), one in served.items()}
+    def blended(regime: str, boundary: str) -> Value:
+        return sum(w * served[m, regime].energy_wh(boundary) for m, w in weights.items())
+
+    out: dict[str, Value] = {f"model:{m}:{r}": one.energy_wh(energy.boundary) for (m, r), one in served.items()}
     out["energy_per_query_wh"] = blended("short", energy.boundary)
     out["energy_per_long_query_wh"] = blended("long", energy.boundary)
     out["long_to_short_ratio"] = out["energy_per_long_query_wh"] / out["energy_per_query_wh"]
     by_boundary = [blended("short", boundary) for boundary in BOUNDARIES]
     for name, inner, outer in zip(("host", "idle", "pue"), by_boundary, by_boundary[1:], strict=False):
-        out[f"boundary_factor_{name}"] = outer / inner if inner else 1.0
-    out["prompt_energy_share"] = sum(w * float(served[m, "short"].prompt_share) for m, w in weights.items())
-    facility: dict[str, Value] = {m: float(served[m, "short"].energy_wh("facility")) for m in weights}
+        out[f"boundary_factor_{name}"] = outer / inner
+    out["prompt_energy_share"] = sum(w * served[m, "short"].prompt_share for m, w in weights.items())
+    facility: dict[str, Value] = {m: served[m, "short"].energy_wh("facility") for m in weights}
     for line, quantity in _footprint(case, facility, served, values).items():
-        out[line] = sum(w * float(np.asarray(quantity[m])) for m, w in weights.items())
-    if case.inputs.fleet is not None:
-        out |= _fleet_point(case, served, weights, values, blended)
-    return out
-
-
-def _fleet_point(
-    case: Case,
-    served: Mapping[tuple[str, str], Served],
-    weights: Mapping[str, float],
-    values: Mapping[str, float],
-    blended: object,
-) -> dict[str, float]:
+        out[line] = sum(w * quantity[m] for m, w in weights.items())
     fleet = case.inputs.fleet
-    assert fleet is not None and callable(blended)  # noqa: S101, PT018
-    mixed, improved = fleet.case.startswith("mixed"), fleet.case.endswith("improved")
-    share = values["workload.long_share"] if mixed else 0.0
-    total = 0.0
-    for regime, weight in (("short", 1 - share), ("long", share)):
-        gain = values[f"fleet.improved_{regime}_multiplier"] if improved else 1.0
-        total += weight * blended(regime, case.inputs.energy.boundary) / gain
-    for name in fleet.overhead:
-        total *= values[f"fleet.overhead.{name}"]
-    gwh = total * values["workload.queries_per_day"] / fleets.WH_PER_GWH
-    return {
-        "fleet_energy_gwh_per_day": gwh,
-        "fleet_average_power_mw": float(fleets.average_power_mw(gwh)),
-        "fleet_servers": _servers(case, served, weights, values, mixed),
-    }
+    if fleet is not None:
+        share: Value = values["workload.long_share"] if fleet.case.startswith("mixed") else 0.0
+        total: Value = 0.0
+        for regime, weight in (("short", 1 - share), ("long", share)):
+            improved = fleet.case.endswith("improved")
+            gain = values[f"fleet.improved_{regime}_multiplier"] if improved else 1.0
+            total = total + weight * blended(regime, energy.boundary) / gain
+        queries = values["workload.queries_per_day"]
+        gwh = total * _overhead(case, values) * queries / fleets.WH_PER_GWH
+        out["fleet_energy_gwh_per_day"] = gwh
+        out["fleet_average_power_mw"] = fleets.average_power_mw(gwh)
+        shares = {model.id: model.share for model in case.models}
+        seconds = [
+            sum(w * served[m, regime].group_seconds * shares[m] for m, w in weights.items()) for regime in REGIMES
+        ]
+        work = seconds[0] * (1 - share) + seconds[1] * share
+        out["fleet_servers"] = fleets.node_count(
+            np.asarray(work)[..., None], np.asarray(queries)[..., None], values["power.busy_fraction"]
+        )
+    return out

@@ -151,6 +151,7 @@ def _tables(result: Result) -> Iterable[Table]:
         ),
         tuple((name, found["p50"], factor) for name, found, factor in result.boundaries),
     )
+    yield _sensitivity(result)
     titles = {"short": "Efficiency levers on a query", "long": "Efficiency levers on a long query"}
     for regime, name in (("short", "levers"), ("long", "levers_long")):
         if result.levers.get(regime):
@@ -168,6 +169,18 @@ def _tables(result: Result) -> Iterable[Table]:
             tuple(result.comparisons),
             shown=False,
         )
+
+
+def _sensitivity(result: Result) -> Table:
+    """How far each uncertain input moves a query's energy between its own P5 and P95."""
+    columns = (
+        Column("input", "input"),
+        Column("energy_wh_at_p5", "at its P5", "Wh"),
+        Column("energy_wh_at_p95", "at its P95", "Wh"),
+    )
+    rows = tuple(tuple(bar) for bar in result.bars if bar.low != bar.high)
+    title = "What moves the energy of a query: each input at its P5 and P95, the others at their medians"
+    return Table("sensitivity", title, columns, rows, shown=False)
 
 
 def _models(result: Result) -> Table:

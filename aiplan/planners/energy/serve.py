@@ -1,4 +1,4 @@
-"""One model in one regime: the law's seconds and the Wh each of them costs, from named values."""
+"""Every model in every regime: the seconds it holds its accelerators and the Wh each second costs."""
 
 from __future__ import annotations
 
@@ -27,24 +27,34 @@ Array = NDArray[np.float64]
 class Served:
     """One model in one regime.
 
-    ``seconds`` are what the law says for the lengths; ``per_second`` turns them into Wh at each boundary, the
-    law's error and production below the offline maximum included; ``group_seconds`` are the seconds a server's
-    group is really held.
+    Attributes
+    ----------
+    group_seconds : seconds its group of accelerators is held per query [s]: the law's, times its error, over what
+        production reaches of the offline maximum
+    law_seconds : the law's alone, which vary from query to query [s]
+    server : energy per second of a whole server at each boundary [Wh/s], idle time and PUE included
+    share : the group's part of a server [1]
+    prompt_share : part of the seconds spent on the prompt [1]
     """
 
-    seconds: Value
-    per_second: BoundaryEnergies
-    slowdown: Value
+    group_seconds: Value
+    law_seconds: Value
+    server: BoundaryEnergies
+    share: float
     prompt_share: Value
 
     def energy_wh(self, boundary: str) -> Array:
         """Energy per query at a boundary [Wh]."""
-        return np.asarray(self.seconds * self.per_second.at(boundary), dtype=np.float64)
+        return np.asarray(self.group_seconds * self.share * self.server.at(boundary), dtype=np.float64)
 
-    @property
-    def group_seconds(self) -> Array:
-        """Node-seconds of the model's own group of accelerators per query [s]."""
-        return np.asarray(self.seconds * self.slowdown, dtype=np.float64)
+    def wh_at(self, boundary: str, law_seconds: float, slowdown: Value) -> Array:
+        """Energy per query if every query took the same seconds by the law [Wh]."""
+        return np.asarray(law_seconds * slowdown * self.share * self.server.at(boundary), dtype=np.float64)
+
+
+def slowdown(model: ModelCase, values: Values) -> Value:
+    """Real seconds over the law's: its error, and production below the offline maximum [1]."""
+    return values[model.error] / values.get("serving.production_fraction", 1.0)
 
 
 def lengths(case: Case, values: Values, regime: str) -> tuple[Value, Value]:
@@ -57,43 +67,55 @@ def lengths(case: Case, values: Values, regime: str) -> tuple[Value, Value]:
     return values[f"workload.{prefix}input_tokens"], np.maximum(output, work.least_output_tokens)
 
 
-def serve(case: Case, model: ModelCase, values: Values, regime: str) -> Served:
-    """Seconds and Wh per second of one model in one regime."""
-    input_tokens, output_tokens = lengths(case, values, regime)
+def serve(case: Case, values: Values, regimes: tuple[str, ...]) -> dict[tuple[str, str], Served]:
+    """Seconds and Wh per second of every model in every regime.
+
+    Power does not depend on the lengths unless it follows the load, so a server's energy per second is worked out
+    once for all models that share its inputs.
+    """
+    follows_load = case.inputs.power.mode == "load"
+    known: dict[tuple[str, ...], BoundaryEnergies] = {}
+    out: dict[tuple[str, str], Served] = {}
+    for regime in regimes:
+        input_tokens, output_tokens = lengths(case, values, regime)
+        for model in case.models:
+            seconds, prompt = _law_seconds(model, values, input_tokens, output_tokens)
+            key = (model.rated, model.tdp, str(model.tdp_fraction), *((model.id, regime) if follows_load else ()))
+            if key not in known:
+                power = _server_power(case, model, values, input_tokens, output_tokens)
+                busy, pue = values["power.busy_fraction"], values["facility.pue"]
+                known[key] = boundary_energies(1.0, power, busy, pue)
+            held = seconds * slowdown(model, values)
+            out[model.id, regime] = Served(held, seconds, known[key], model.share, prompt)
+    return out
+
+
+def _law_seconds(model: ModelCase, values: Values, input_tokens: Value, output_tokens: Value) -> tuple[Value, Value]:
+    """The law's seconds per query of the model's group, and the part of them spent on the prompt."""
     priced = output_tokens
     if "serving.input_token_weight" in values:
         priced = effective_output_tokens(output_tokens, input_tokens, values["serving.input_token_weight"])
     law = model.profile.law
-    if isinstance(law, PhysicalLaw):
-        seconds: Value = law.node_seconds(input_tokens, priced)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            prompt = np.nan_to_num(np.asarray(law.prefill_seconds(input_tokens)) / seconds)
-    else:
-        seconds, prompt = priced / law.tokens_per_s(input_tokens, output_tokens), np.asarray(0.0)
-    slowdown = values[model.error] / values["serving.production_fraction"]
-    power = _power(case, model, values, input_tokens, output_tokens)
-    per_second = boundary_energies(slowdown, power, values["power.busy_fraction"], values["facility.pue"])
-    return Served(seconds, per_second, slowdown, prompt)
+    if not isinstance(law, PhysicalLaw):
+        return priced / law.tokens_per_s(input_tokens, output_tokens), np.asarray(0.0)
+    prefill = law.prefill_seconds(input_tokens)
+    seconds = prefill + law.decode_seconds(input_tokens, priced)
+    return seconds, np.divide(prefill, seconds, out=np.zeros(np.shape(seconds)), where=np.asarray(seconds) > 0)
 
 
-def _power(case: Case, model: ModelCase, values: Values, input_tokens: Value, output_tokens: Value) -> ServerPower:
-    """Power of the model's group in the scenario's mode."""
+def _server_power(
+    case: Case, model: ModelCase, values: Values, input_tokens: Value, output_tokens: Value
+) -> ServerPower:
+    """Power of a whole server that serves the model, in the scenario's mode."""
     mode = case.inputs.power.mode
     rated, host = values[model.rated], values["power.host_power_w"]
     idle = values["power.idle_power_fraction"]
     if mode == "component":
         assert model.tdp_fraction is not None  # noqa: S101 - the case sets it in this mode
-        return component_power(
-            model.profile.accelerator_count,
-            values[model.tdp],
-            values[model.tdp_fraction],
-            host,
-            rated,
-            model.share,
-            idle,
-        )
+        count = case.server_accelerators
+        return component_power(count, values[model.tdp], values[model.tdp_fraction], host, rated, 1.0, idle)
     fraction = values["power.rated_power_fraction"]
     if mode == "load":
         rate = model.profile.law.tokens_per_s(input_tokens, output_tokens)
         fraction = fraction * load_coupled_power_fraction(rate, model.profile.highest_tokens_per_s)
-    return fraction_power(rated, fraction, host, model.share, idle)
+    return fraction_power(rated, fraction, host, 1.0, idle)
