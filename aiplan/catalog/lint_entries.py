@@ -26,7 +26,6 @@ COUNTS = frozenset(
     {
         "batch",
         "int8_dense_tops",
-        "max_context_tokens",
         "published_active_params_b",
         "published_total_params_b",
         "weight_bits",

@@ -285,7 +285,7 @@ def _read_known(raw: Mapping[str, Any], form: Form) -> SimpleNamespace:
     source, grade = raw.get("source", ""), raw.get("grade", "assumption")
     evidence = raw.get("evidence", form["defaults"].get("evidence", "published"))
     doubtful = _remembered(raw)
-    values = dict(form["defaults"])
+    values = {name: _frozen(value) for name, value in form["defaults"].items()}
     for name, value in raw.items():
         if name in form["quantities"]:
             low, high = form["quantities"][name]

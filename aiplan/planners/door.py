@@ -40,7 +40,7 @@ class Planner:
 ScenarioArgument = Annotated[
     str | None,
     typer.Argument(
-        metavar="[SCENARIO]",
+        metavar="SCENARIO",
         help="Scenario file, or the name of a shipped one. Without it the shipped default runs.",
         autocompletion=complete_scenario,
         show_default=False,

@@ -58,14 +58,17 @@ class Parameters:
         low: float = float("-inf"),
         high: float = float("inf"),
         unit: str | None = None,
+        unitless: bool = False,
     ) -> str:
         """Add an input unless its path is there already; the path, for the planner to keep.
 
-        The unit is read off the end of the path where none is given.
+        The unit is read off the end of the path where none is given; ``unitless`` says that there is none.
         """
         if path not in self.items:
             name = path.rsplit(".", 1)[-1]
-            self.items[path] = Parameter(path, label, unit or symbol_of(name), quantity, low, high)
+            self.items[path] = Parameter(
+                path, label, None if unitless else unit or symbol_of(name), quantity, low, high
+            )
         return path
 
     def medians(self) -> dict[str, float]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -211,8 +209,13 @@ POSITIVE = st.floats(0.05, 1.0)
 @settings(max_examples=25, deadline=None)
 @given(busy=POSITIVE, production=POSITIVE, pue=st.floats(1.0, 3.0), tokens=st.integers(1, 20_000))
 def test_energy_is_finite_and_positive(busy: float, production: float, pue: float, tokens: int) -> None:
-    changes: list[Any] = [f"power.busy_fraction={busy}", f"serving.production_fraction={production}",
-                          f"facility.pue={pue}", f"workload.output_tokens={tokens}", "uncertainty.samples=64"]  # fmt: skip
+    changes = [
+        f"power.busy_fraction={busy}",
+        f"serving.production_fraction={production}",
+        f"facility.pue={pue}",
+        f"workload.output_tokens={tokens}",
+        "uncertainty.samples=64",
+    ]
     found = answer(*changes)
     assert median(found) > 0
     assert found.lines["boundary_factor_pue"]["value"] == pytest.approx(pue, rel=1e-9)
@@ -227,12 +230,13 @@ def test_other_ways_of_sampling_agree(method: str) -> None:
 
 def test_correlated_inputs_widen_the_band() -> None:
     free = answer("uncertainty.samples=65536")
-    tied = answer("uncertainty.samples=65536",
-                  'uncertainty.correlations=[{a="workload.input_tokens", b="workload.output_tokens", rho=0.9}]')  # fmt: skip
+    pair = 'a="workload.input_tokens", b="workload.output_tokens", rho=0.9'
+    tied = answer("uncertainty.samples=65536", f"uncertainty.correlations=[{{{pair}}}]")
 
     def spread(found: Result) -> float:
         line = found.lines["energy_per_query_wh"]
-        assert line["p95"] and line["p5"]
+        assert line["p95"]
+        assert line["p5"]
         return line["p95"] / line["p5"]
 
     assert spread(tied) > 1.2 * spread(free)

@@ -10,15 +10,17 @@ from hypothesis import strategies as st
 from aiplan.planners.energy.query import (
     BOUNDARIES,
     BoundaryEnergies,
-    ServerPower,
     boundary_energies,
-    component_power,
     effective_output_tokens,
-    fraction_power,
     idle_node_seconds,
+    node_seconds_at_rate,
+)
+from aiplan.planners.serving.server import (
+    ServerPower,
+    component_power,
+    fraction_power,
     idle_power_w,
     load_coupled_power_fraction,
-    node_seconds_at_rate,
 )
 
 seconds = st.floats(1e-3, 1e4)

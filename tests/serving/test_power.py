@@ -15,13 +15,10 @@ from aiplan.planners.serving.power import (
     Device,
     accelerator_power_w,
     activity,
-    constant_power_w,
     energy_j_per_output_token,
     expert_coverage,
-    idle_energy_wh,
     power_fraction,
     power_interval_w,
-    server_power_w,
 )
 from aiplan.planners.serving.power_constants import POWER_CONSTANTS
 from aiplan.planners.serving.power_fit import START, Coefficients, PowerSample, fit_power, predicted_share
@@ -62,7 +59,7 @@ def test_published_energy_is_power_over_rate(anchor: Anchor) -> None:
 
 def test_facility_example() -> None:
     # Qwen3-235B FP8 on 8xH100, 881 tokens: 0.1815 Wh * (1 + 1.6/3.961) * 1.10 idle * PUE 1.2 = 0.34 Wh.
-    node_w = server_power_w(3961.0, 1600.0)
+    node_w = 3961.0 + 1600.0
     answer_wh = float(energy_j_per_output_token(node_w, 5342.0)) * 881 / 3600
     assert answer_wh * 1.10 * 1.2 == pytest.approx(0.34, rel=0.02)
 
@@ -164,11 +161,6 @@ def test_inferred_batch_stays_in_range(load: DecodeLoad, rate: float) -> None:
     assert 1.0 <= batch <= LARGEST_BATCH
 
 
-def test_unknown_everything_falls_back_to_a_constant_share() -> None:
-    assert float(constant_power_w(8, 1000.0)) == pytest.approx(5360.0)
-    assert list(constant_power_w([1, 2], [700.0, 1000.0], share=0.5)) == [350.0, 1000.0]
-
-
 # --- fitting, helpers, errors ---
 
 
@@ -225,14 +217,6 @@ def test_expert_coverage_of_qwen3_235b() -> None:
     assert float(expert_coverage(64, 0, 0)) == 0.0
 
 
-@given(st.floats(0.0, 1e5), st.floats(0.0, 1e4), st.floats(0.01, 1.0))
-def test_idle_energy(power_w: float, busy_s: float, busy_share: float) -> None:
-    idle = float(idle_energy_wh(power_w, busy_s, busy_share, idle_share=0.24))
-    assert idle >= 0.0
-    assert float(idle_energy_wh(power_w, busy_s, 1.0)) == 0.0
-    assert idle == pytest.approx(0.24 * power_w * busy_s / 3600 * (1 / busy_share - 1), rel=1e-9, abs=1e-9)
-
-
 @pytest.mark.parametrize(
     ("field", "value"),
     [
@@ -259,7 +243,3 @@ def test_bad_arguments_of_helpers() -> None:
         activity(anchor_load(ANCHORS[0])[0], replace(H100, tdp_w=0.0))
     with pytest.raises(ValueError, match="tokens_per_s"):
         energy_j_per_output_token(1.0, 0.0)
-    with pytest.raises(ValueError, match="share"):
-        server_power_w(1.0, 1.0, share=1.5)
-    with pytest.raises(ValueError, match="busy_share"):
-        idle_energy_wh(1.0, 1.0, 0.0)

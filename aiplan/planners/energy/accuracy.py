@@ -43,7 +43,7 @@ def power_accuracy_table(catalog: Catalog, data: Path) -> Table:
     if outside:
         raise InputError(Problem("E150", f"row {outside[0] + 1} is of an accelerator without constants", file=rows.name,
                                  hint=f"rows of {', '.join(CLASSES)} only"))  # fmt: skip
-    sample, power_w = _sample(placed, np.array([float(row["avg_power_watts"]) for row in rows.rows]))
+    sample = _sample(placed, np.array([float(row["avg_power_watts"]) for row in rows.rows]))
     shapes = np.array([_shape(catalog, row["model"]) for row in cells])
     share = leave_one_out(sample, shapes)
     ratio = share / sample.share
@@ -67,13 +67,13 @@ def power_accuracy_table(catalog: Catalog, data: Path) -> Table:
     return Table("power_law", title, columns, tuple(found))
 
 
-def _sample(placed: list[Placed], power_w: np.ndarray) -> tuple[PowerSample, np.ndarray]:
+def _sample(placed: list[Placed], power_w: np.ndarray) -> PowerSample:
     """The rows as the fitting code wants them."""
     load = DecodeLoad(**{name: np.array([item.fields[name] for item in placed]) for name in placed[0].fields})
     device = Device(*np.array([item.device for item in placed]).T)
     group = np.array([CLASSES.index(item.group) for item in placed], dtype=np.intp)
     share = power_w / (np.asarray(load.accelerators) * np.asarray(device.tdp_w))
-    return PowerSample(activity(load, device), device, share, group), power_w
+    return PowerSample(activity(load, device), device, share, group)
 
 
 def _shape(catalog: Catalog, name: str) -> str:

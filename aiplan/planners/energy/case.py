@@ -15,15 +15,12 @@ from aiplan.inputs.quantity import Quantity, constant
 from aiplan.planners.energy.inputs import EnergyInputs
 from aiplan.planners.energy.profiles import Profile, carried_to, choose_profile, load_profile
 from aiplan.planners.parameters import Parameters
+from aiplan.planners.serving.power_constants import FALLBACK_SHARE
 from aiplan.report.model import Warn
 from aiplan.uncertainty.distributions import Lognormal
 
 if TYPE_CHECKING:
     from aiplan.catalog.loader import Catalog
-
-UNMEASURED_TDP_FRACTION = 0.67
-"""Power over TDP of an accelerator nobody measured: the constant that does as well as any fitted law when a
-whole accelerator is left out (derived from ML.ENERGY v3)."""
 
 STALE_DAYS = 365
 
@@ -310,7 +307,7 @@ class _Builder:
             spread = Quantity(1.0, Lognormal(0.0, profile.relative_error))
             quantity = spread.within(profile.source, profile.grade, profile.evidence)
         return self.parameters.add(
-            f"throughput.{model}", f"time per query of {model}, table {profile.id}", quantity, low=0, unit="1"
+            f"throughput.{model}", f"time per query of {model}, table {profile.id}", quantity, low=0, unitless=True
         )
 
     def _tdp(self, accelerator: Any, accelerator_id: str) -> str:
@@ -335,7 +332,7 @@ class _Builder:
                 "power.tdp_fraction", "accelerator power over TDP", power.tdp_fraction, low=0, high=1.2
             )
         measured = accelerator.power_fraction or constant(
-            UNMEASURED_TDP_FRACTION,
+            FALLBACK_SHARE,
             "mlenergy-leaderboard-v3",
             "estimate",
             "derived",
@@ -442,7 +439,7 @@ class _Builder:
         fleet = self.inputs.fleet
         if fleet is not None:
             for name, factor in fleet.overhead.items():
-                add(f"fleet.overhead.{name}", f"fleet overhead '{name}'", factor, low=0, unit="1")
+                add(f"fleet.overhead.{name}", f"fleet overhead '{name}'", factor, low=0, unitless=True)
             for regime in ("short", "long"):
                 multiplier = getattr(fleet, f"improved_{regime}_multiplier")
                 add(

@@ -178,7 +178,7 @@ def _sensitivity(result: Result) -> Table:
         Column("energy_wh_at_p5", "at its P5", "Wh"),
         Column("energy_wh_at_p95", "at its P95", "Wh"),
     )
-    rows = tuple(tuple(bar) for bar in result.bars if bar.low != bar.high)
+    rows = tuple((bar.name, bar.low, bar.high) for bar in result.bars if bar.low != bar.high)
     title = "What moves the energy of a query: each input at its P5 and P95, the others at their medians"
     return Table("sensitivity", title, columns, rows, shown=False)
 

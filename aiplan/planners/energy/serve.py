@@ -8,17 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiplan.planners.energy.case import Case, ModelCase
-from aiplan.planners.energy.query import (
-    BoundaryEnergies,
-    ServerPower,
-    boundary_energies,
-    component_power,
-    effective_output_tokens,
-    fraction_power,
-    load_coupled_power_fraction,
-)
+from aiplan.planners.energy.query import BoundaryEnergies, boundary_energies, effective_output_tokens
 from aiplan.planners.energy.throughput import PhysicalLaw
 from aiplan.planners.parameters import Value, Values
+from aiplan.planners.serving.server import ServerPower, component_power, fraction_power, load_coupled_power_fraction
 
 Array = NDArray[np.float64]
 

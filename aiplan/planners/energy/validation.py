@@ -97,7 +97,8 @@ def _physics() -> list[Check]:
         return float(carbon_embodied_g(1.0, 3 * 365 * 86_400, 0.6, 5_700, 164, 8))
 
     def epoch(_: Results) -> float:
-        from aiplan.planners.energy.query import boundary_energies, fraction_power, node_seconds_at_rate
+        from aiplan.planners.energy.query import boundary_energies, node_seconds_at_rate
+        from aiplan.planners.serving.server import fraction_power
 
         # 10 % of a node's dense FLOP/s over 2 FLOP for each of 100e9 active parameters
         rate = 0.10 * 8 * 989e12 / (2 * 100e9)

@@ -3,7 +3,7 @@
 The chain is short: the measured (or predicted) token rate says how many bytes the memory moved and how many
 operations the tensor cores did per second (`activity`); a saturating law turns those two into a share of the
 thermal design power (`power_fraction`); the rest is multiplication. Boundary: accelerators only. A host and
-idle time are added by `server_power_w` and `idle_energy_wh`, PUE by the caller.
+idle time are added by `server`, PUE by the caller.
 
 The constants (`power_constants`) belong to one measured data set; `power_fit` derives them again.
 """
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from aiplan.planners.serving.power_constants import FALLBACK_SHARE, PowerConstants
+from aiplan.planners.serving.power_constants import PowerConstants
 
 FloatArray = NDArray[np.float64]
 
@@ -29,8 +29,6 @@ COMPUTE_EFFICIENCY = 0.50
 """Share of peak FLOP/s a decode step reaches; used only to infer a missing batch."""
 LARGEST_BATCH = 4096.0
 """Upper end of an inferred batch, the largest one measured."""
-NODE_IDLE_SHARE = 0.24
-"""Idle power of a node over its power at work: an assumption of the authors of arXiv:2509.20241."""
 
 _BATCH_STEPS = 60
 _MAY_BE_ZERO = frozenset(
@@ -279,17 +277,6 @@ def energy_j_per_output_token(power_w: ArrayLike, tokens_per_s: ArrayLike) -> Fl
     return np.asarray(power_w, dtype=np.float64) / rate
 
 
-def constant_power_w(accelerators: ArrayLike, tdp_w: ArrayLike, share: float = FALLBACK_SHARE) -> FloatArray:
-    """Power of a group whose model or token rate is unknown [W]: ``accelerators * TDP * share``.
-
-    The error is in `FALLBACK_RATIO_BAND`; use the law when the rate is known.
-
-    >>> float(constant_power_w(8, 700))
-    3752.0
-    """
-    return np.asarray(accelerators, dtype=np.float64) * np.asarray(tdp_w, dtype=np.float64) * share
-
-
 def power_interval_w(
     power_w: ArrayLike, constants: PowerConstants, batch_inferred: ArrayLike = False
 ) -> tuple[FloatArray, FloatArray]:
@@ -302,36 +289,3 @@ def power_interval_w(
     low = power / np.where(wide, constants.ratio_p90_no_batch, constants.ratio_p90)
     high = power / np.where(wide, constants.ratio_p10_no_batch, constants.ratio_p10)
     return low, high
-
-
-def server_power_w(accelerator_w: ArrayLike, host_w: ArrayLike, share: ArrayLike = 1.0) -> FloatArray:
-    """Power of a server or of a part of it [W]: ``accelerators + share * host``.
-
-    ``share`` is the part of the host (CPU, DRAM, fans, NICs, supply losses) that belongs to these
-    accelerators: 4/8 for half a server. Raises ValueError if a share lies outside 0..1.
-
-    >>> float(server_power_w(2548, 1600, share=4 / 8))
-    3348.0
-    """
-    part = np.asarray(share, dtype=np.float64)
-    if not bool(np.all((part >= 0) & (part <= 1))):
-        raise ValueError("share must lie between 0 and 1")
-    return np.asarray(accelerator_w, dtype=np.float64) + part * np.asarray(host_w, dtype=np.float64)
-
-
-def idle_energy_wh(
-    power_w: ArrayLike, busy_s: ArrayLike, busy_share: ArrayLike, idle_share: float = NODE_IDLE_SHARE
-) -> FloatArray:
-    """Idle energy that a job must carry because its machine also waits [Wh].
-
-    ``idle_share * power * busy_s * (1 - u) / u / 3600`` where u is the busy share of provisioned time and
-    ``power`` the power at work. Raises ValueError if u lies outside 0 (excluded) to 1.
-
-    >>> round(float(idle_energy_wh(5600, 3600, 0.5)), 1)
-    1344.0
-    """
-    busy = np.asarray(busy_share, dtype=np.float64)
-    if not bool(np.all((busy > 0) & (busy <= 1))):
-        raise ValueError("busy_share must lie in (0, 1]")
-    active_wh = np.asarray(power_w, dtype=np.float64) * np.asarray(busy_s, dtype=np.float64) / 3600.0
-    return idle_share * active_wh * (1.0 - busy) / busy
