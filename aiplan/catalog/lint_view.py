@@ -67,7 +67,6 @@ class View:
                 _, document = catalog.raw(kind, entry_id)
                 self.items.append(Item(kind, entry_id, document.data[entry_id], document, places[id(document)]))
         self._positions: dict[int, Positions] = {}
-        self._checked: dict[tuple[str, str], Any] = {}
 
     def of(self, *kinds: str) -> list[Item]:
         """Items of some kinds."""
@@ -86,13 +85,10 @@ class View:
 
     def checked(self, item: Item) -> Any:
         """The entry as its kind's class, None where it does not fit its schema."""
-        key = (item.kind, item.id)
-        if key not in self._checked:
-            try:
-                self._checked[key] = self.catalog.checked(*key)
-            except InputError:
-                self._checked[key] = None
-        return self._checked[key]
+        try:
+            return self.catalog.checked(item.kind, item.id)
+        except InputError:
+            return None
 
     def problem(self, code: str, document: Document, path: Path_, message: str, hint: str) -> Problem:
         """A problem at a place of a file."""

@@ -90,6 +90,7 @@ class Catalog:
             self._folders.insert(0, _Folder(overlay, trusted=False))
         self._names: dict[str, Names] = {}
         self._entries: dict[tuple[str, str], Any] = {}
+        self._checked: dict[tuple[str, str], Section] = {}
         if overlay is not None and check and (problems := self._problems(self._folders[:1])):
             raise InputError(problems)
 
@@ -210,14 +211,18 @@ class Catalog:
         from aiplan.catalog.schema import KINDS
         from aiplan.inputs.fields import validate_section, with_sources
 
+        key = (kind, entry_id)
+        if key in self._checked:
+            return self._checked[key]
         raw, document = self.raw(kind, entry_id)
         entry = validate_section(KINDS[kind], raw, document, (entry_id,))
         source = getattr(entry, "source", "")
         grade, evidence = getattr(entry, "grade", "assumption"), getattr(entry, "evidence", "published")
         doubtful = _remembered(raw)
-        return with_sources(
+        self._checked[key] = with_sources(
             entry, lambda path: (source, *UNVERIFIED) if path[0] in doubtful else (source, grade, evidence)
         )
+        return self._checked[key]
 
     def title(self, source_id: str) -> str:
         """Title of a source, or the text itself when it is a file position rather than a source id."""
@@ -247,6 +252,17 @@ class Catalog:
                     if kind in KINDS and (kind, entry_id) not in above:
                         problems += self._misfits(kind, entry_id)
         return problems
+
+    def index_text(self, folder: Path) -> str:
+        """Text of the index of one of the catalog's folders. It checks nothing."""
+        from aiplan.catalog.schema import forms
+
+        (found,) = [one for one in self._folders if one.path.resolve() == folder.resolve()]
+        index = Index(files=found.digests, forms=forms())
+        for file in found.files:
+            if file != VERSION_FILE:
+                index.add(file, kind_of(file), found.document(file).data)
+        return index.to_json()
 
     def converted(self) -> list[Problem]:
         """Numbers in another unit than the schema's: right, but not readable through an index."""
@@ -322,12 +338,4 @@ def rebuild_index(folder: Path) -> str:
     catalog = Catalog(None if folder.resolve() == shipped("hardware_catalog").resolve() else folder, check=False)
     if problems := catalog.check_all() or catalog.converted():
         raise InputError(problems)
-    files = read_files(folder)
-    index = Index(files=hashes(files))
-    for file, raw in files.items():
-        if file != VERSION_FILE:
-            index.add(file, kind_of(file), parse_toml(raw, f"{folder.name}/{file}", folder / file).data)
-    from aiplan.catalog.schema import forms
-
-    index.forms = forms()
-    return index.to_json()
+    return catalog.index_text(folder)

@@ -117,6 +117,23 @@ class Server(Entry):
     """kg CO2e of the server without accelerators."""
 
 
+class StoredFit(Section):
+    """The physical law fitted to a table, so that a run need not fit it again; a test derives it anew."""
+
+    a: Annotated[float, Field(ge=0)]
+    """Decode work per answer token [s/token]."""
+    b: Annotated[float, Field(ge=0)]
+    """Prefill work per prompt token [s/token]."""
+    d: Annotated[float, Field(ge=0)]
+    """Work per answer token and token of context [s/token2]."""
+    e: Annotated[float, Field(ge=0)]
+    """What reserving memory for the whole answer adds [s/token2]."""
+    f: Annotated[float, Field(ge=0)]
+    """Attention work of prefill [s/token2]."""
+    loo_error: Annotated[float, Field(ge=0)] | None = None
+    """Mean error of left-out points [1]; absent for a table too small to leave one out."""
+
+
 class Throughput(Entry):
     """A published table of tokens per second by prompt and answer length, for one deployment."""
 
@@ -148,6 +165,8 @@ class Throughput(Entry):
     """Sequences in a batch, where stated."""
     points: Annotated[tuple[Point, ...], Field(strict=False, min_length=1)]
     """Rows of prompt tokens, answer tokens, answer tokens per second of the whole group of accelerators."""
+    fit: StoredFit | None = None
+    """The law fitted to the points; fitted when needed where absent."""
 
 
 class Grid(Entry):

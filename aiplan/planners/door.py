@@ -126,7 +126,7 @@ def planner_command(planner: Planner, about: str, examples: tuple[str, str]) -> 
         for note in loaded.notes:
             talk(f"note: {note}\n")
         check_target(output, force=force, inputs=loaded.files)
-        report = planner.answer(loaded, open_catalog(catalog))
+        report = _answer(planner, loaded, open_catalog(catalog))
         if stamp:
             report = replace(report, stamp=now())
         emit(
@@ -141,6 +141,25 @@ def planner_command(planner: Planner, about: str, examples: tuple[str, str]) -> 
 
     command.__doc__ = help_text(about, examples)
     return command
+
+
+def _answer(planner: Planner, scenario: Scenario[Any], catalog: Catalog) -> Report:
+    """The planner's report.
+
+    Raises
+    ------
+    InputError where the numbers given lead beyond those a computer can hold: each is allowed, together they are not.
+    """
+    import numpy as np
+
+    from aiplan.errors import InputError, Problem
+
+    try:
+        with np.errstate(divide="raise", over="raise", invalid="raise"):
+            return planner.answer(scenario, catalog)
+    except ArithmeticError as error:
+        raise InputError(Problem("E118", f"the numbers of this scenario cannot be computed with: {error}",
+                                 hint="look for one that is far too large, far too small, or zero")) from None  # fmt: skip
 
 
 def help_text(about: str, examples: tuple[str, ...]) -> str:

@@ -19,6 +19,7 @@ from aiplan.planners.energy.throughput import (
     TRANSFER_MEDIAN_FACTOR,
     TRANSFER_P90_FACTOR,
     ConstantLaw,
+    LengthRange,
     LogLinearLaw,
     PhysicalLaw,
 )
@@ -28,7 +29,6 @@ from aiplan.planners.energy.throughput_fit import (
     as_points,
     fit_loglinear,
     fit_physical,
-    fitted_range,
     in_sample_error,
     leave_one_out,
     mean_absolute_error,
@@ -358,7 +358,7 @@ def test_the_order_of_points_does_not_matter(order: list[int], prior: Prior | No
 
 
 def test_the_fitted_range_is_that_of_the_table() -> None:
-    fitted = fitted_range(points("trtllm-1.0.llama-3.1-405b.h100-sxm.tp8.fp8"))
+    fitted = LengthRange.of(points("trtllm-1.0.llama-3.1-405b.h100-sxm.tp8.fp8"))
     assert (fitted.input_min, fitted.input_max) == (128, 20_000)
     assert (fitted.output_min, fitted.output_max) == (128, 4096)
 

@@ -15,6 +15,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from aiplan.planners.energy.profiles import fit_law
+from aiplan.planners.energy.throughput import PhysicalLaw
 from tests.conftest import ROOT, find_shared_data
 from tests.transcribe.throughput_curated import (
     ACCELERATORS,
@@ -73,7 +75,23 @@ def render_series(entry_id: str, head: Mapping[str, Any], points: Sequence[Seque
     """TOML text of one series, one point per line."""
     lines = [header(entry_id), *(f"{key} = {scalar(value)}" for key, value in head.items()), "points = ["]
     lines += ["  [" + ", ".join(number(str(cell)) for cell in point) + "]," for point in points]
-    return "\n".join([*lines, "]"]) + "\n"
+    closing = [fit_line(points)] if head["regime"] == "offline_max" else []
+    return "\n".join([*lines, "]", *closing]) + "\n"
+
+
+def fit_line(points: Sequence[Sequence[Any]]) -> str:
+    """The law fitted to the points, so that a run need not; eight digits, as many as survive another LAPACK."""
+    law, loo_error = fit_law([[float(cell) for cell in point] for point in points], "physical")
+    assert isinstance(law, PhysicalLaw)
+    values = {name: getattr(law, name) for name in ("a", "b", "d", "e", "f")}
+    if loo_error is not None:
+        values["loo_error"] = loo_error
+    return "fit = { " + ", ".join(f"{name} = {_eight_digits(value)}" for name, value in values.items()) + " }"
+
+
+def _eight_digits(value: float) -> str:
+    text = repr(float(f"{value:.8g}"))
+    return text if "." in text or "e" not in text else text.replace("e", ".0e")
 
 
 def pipeline_stages(row: Row) -> int:

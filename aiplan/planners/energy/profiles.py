@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -158,6 +159,32 @@ def carried_to(profile: Profile, catalog: Catalog, accelerator_id: str) -> Profi
     )
 
 
+def fit_law(
+    points: Sequence[Sequence[float]], law: str
+) -> tuple[PhysicalLaw | LogLinearLaw | ConstantLaw, float | None]:
+    """A law fitted to a table, and the mean error of left-out points where there are enough of them.
+
+    Raises
+    ------
+    ValueError when the table has too few points for the law.
+    """
+    from aiplan.planners.energy.throughput_fit import fit_loglinear, fit_physical, leave_one_out
+
+    if law != "physical":
+        return fit_loglinear(points), None
+    fitted = fit_physical(points)
+    if len(points) < WELL_COVERED:
+        return fitted, None
+    errors = leave_one_out(points, fit_physical)
+    return fitted, float(sum(abs(error) for error in errors) / len(errors))
+
+
+def _stored(entry: Any) -> tuple[PhysicalLaw, float | None]:
+    """The law as the entry stores it."""
+    fit = entry.fit if isinstance(entry.fit, Mapping) else entry.fit.model_dump()
+    return PhysicalLaw(*(fit[name] for name in ("a", "b", "d", "e", "f"))), fit.get("loo_error")
+
+
 def load_profile(catalog: Catalog, name: str, law: str) -> Profile:
     """Read a table and fit a law to it.
 
@@ -170,29 +197,14 @@ def load_profile(catalog: Catalog, name: str, law: str) -> Profile:
     ------
     InputError when there is no such table or it has too few points for the law.
     """
-    from aiplan.planners.energy.throughput_fit import (
-        fit_loglinear,
-        fit_physical,
-        fitted_range,
-        leave_one_out,
-    )
-
     profile_id = catalog.resolve("throughput", name)
     entry = catalog.get("throughput", profile_id)
-    points = [list(row[:3]) for row in entry.points]
-    fit = fit_physical if law == "physical" else fit_loglinear
     try:
-        fitted = fit(points)
-        errors = leave_one_out(points, fit) if law == "physical" and len(points) >= WELL_COVERED else None
+        fitted, loo = _stored(entry) if law == "physical" and entry.fit is not None else fit_law(entry.points, law)
     except ValueError as error:
-        raise InputError(
-            Problem(
-                "E137",
-                f"table '{profile_id}' cannot be fitted: {error}",
-                hint="add points to it in an overlay, or name another table",
-            )
-        ) from None
-    loo = None if errors is None else float(sum(abs(value) for value in errors) / len(errors))
+        message = f"table '{profile_id}' cannot be fitted: {error}"
+        hint = "add points to it in an overlay, or name another table"
+        raise InputError(Problem("E137", message, hint=hint)) from None
     when = entry.measured_on
     return Profile(
         profile_id,
@@ -203,8 +215,8 @@ def load_profile(catalog: Catalog, name: str, law: str) -> Profile:
         f"{entry.engine} {entry.engine_version}".strip(),
         when if isinstance(when, date) else None,
         fitted,
-        max(row[2] for row in points),
-        fitted_range(points),
+        max(row[2] for row in entry.points),
+        LengthRange.of(entry.points),
         loo,
         (loo / MEAN_ABSOLUTE_OF_NORMAL) if loo is not None else FEW_POINTS_ERROR,
         entry.source,

@@ -10,6 +10,7 @@ Arguments broadcast, so a sample of lengths is an array.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Protocol
 
@@ -245,6 +246,16 @@ class LengthRange:
     input_max: float
     output_min: float
     output_max: float
+
+    @classmethod
+    def of(cls, points: Iterable[Sequence[float]]) -> LengthRange:
+        """Lengths a table of (input tokens, output tokens, rate) covers.
+
+        >>> LengthRange.of([[128, 4096, 900.0], [20_000, 2000, 90.0]])
+        LengthRange(input_min=128.0, input_max=20000.0, output_min=2000.0, output_max=4096.0)
+        """
+        inputs, outputs = zip(*((float(point[0]), float(point[1])) for point in points), strict=True)
+        return cls(min(inputs), max(inputs), min(outputs), max(outputs))
 
     def contains(self, input_tokens: npt.ArrayLike, output_tokens: npt.ArrayLike) -> npt.NDArray[np.bool_]:
         """Whether both lengths lie inside, edges included; shape of the broadcast arguments.

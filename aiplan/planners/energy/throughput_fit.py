@@ -20,7 +20,6 @@ from aiplan.planners.energy.throughput import (
     LENGTH_FLOOR,
     Array,
     ConstantLaw,
-    LengthRange,
     LogLinearLaw,
     PhysicalLaw,
     ThroughputLaw,
@@ -88,17 +87,6 @@ def as_points(points: npt.ArrayLike) -> Array:
     if not np.all(np.isfinite(table)) or np.any(table <= 0):
         raise ValueError("lengths and rates of points must be finite and above 0")
     return table
-
-
-def fitted_range(points: npt.ArrayLike) -> LengthRange:
-    """Lengths a table covers, for warning of extrapolation.
-
-    >>> fitted_range([[128, 4096, 900.0], [20_000, 2000, 90.0]])
-    LengthRange(input_min=128.0, input_max=20000.0, output_min=2000.0, output_max=4096.0)
-    """
-    table = as_points(points)
-    low, high = table.min(axis=0), table.max(axis=0)
-    return LengthRange(float(low[0]), float(high[0]), float(low[1]), float(high[1]))
 
 
 @cache
