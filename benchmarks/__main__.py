@@ -18,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 AIPLAN = [sys.executable, "-m", "aiplan"]
+ENERGY = [*AIPLAN, "energy", "--format", "json"]
 PYTHON = [sys.executable, "-c"]
 LIBRARIES = "import typer, pydantic, numpy, tomli; pydantic.BaseModel"
 
@@ -46,7 +47,7 @@ def sampling_s(draws: int, runs: int) -> float:
     """Seconds to draw, evaluate and summarise five models of the journal preset [s]."""
     from aiplan.catalog.loader import Catalog
     from aiplan.inputs.scenario import load_scenario
-    from aiplan.planners.energy.case import build_case
+    from aiplan.planners.energy.collect import build_case
     from aiplan.planners.energy.inputs import EnergyInputs
     from aiplan.planners.energy.serve import serve
     from aiplan.uncertainty.quantiles import summary
@@ -75,7 +76,12 @@ def main() -> int:
         ("python start", floor, "ms", None),
         ("python start and libraries", libraries, "ms", None),
         ("aiplan --help", process_ms([*AIPLAN, "--help"], arguments.runs), "ms", 100.0),
-        ("aiplan energy --format json", process_ms([*AIPLAN, "energy", "--format", "json"], arguments.runs), "ms", 400.0),
+        (
+            "aiplan energy --format json",
+            process_ms([*AIPLAN, "energy", "--format", "json"], arguments.runs),
+            "ms",
+            400.0,
+        ),
         ("1e6 draws x 5 models", sampling_s(1_000_000, 3), "s", 0.5),
         ("5e5 draws x 5 models", sampling_s(500_000, 3), "s", None),
         ("2.5e5 draws x 5 models", sampling_s(250_000, 3), "s", None),
@@ -83,7 +89,9 @@ def main() -> int:
     print(f"{'what':<32}{'figure':>10}  {'target':>8}  {'x libraries':>11}")
     for what, figure, unit, target in rows:
         ratio = figure / libraries if unit == "ms" else None
-        print(f"{what:<32}{figure:>8.3g} {unit}  {target if target else '-':>8}  {f'{ratio:.2f}' if ratio else '-':>11}")
+        print(
+            f"{what:<32}{figure:>8.3g} {unit}  {target if target else '-':>8}  {f'{ratio:.2f}' if ratio else '-':>11}"
+        )
     linear = rows[-3][1] / (4 * rows[-1][1])
     print(f"cost of 1e6 draws over 4 x the cost of 2.5e5 (1 is linear): {linear:.2f}")
     if arguments.json:

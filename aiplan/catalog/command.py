@@ -116,10 +116,12 @@ def lint(
     from aiplan.errors import InputError
 
     problems, warnings = lint_catalog(Catalog(folder, check=False))
+    if strict:
+        problems, warnings = problems + warnings, []
     for warning in warnings:
         sys.stderr.write(warning.render().replace("error[", "warning[", 1) + "\n")
-    if problems or (strict and warnings):
-        raise InputError(problems or warnings)
+    if problems:
+        raise InputError(problems)
     sys.stdout.write(f"catalog is clean: {len(warnings)} warning{'s' * (len(warnings) != 1)}\n")
 
 

@@ -7,7 +7,7 @@ query, the Wh per second hold what we do not know.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiplan.planners.energy import fleet as fleets
-from aiplan.planners.energy.case import Case, build_case
+from aiplan.planners.energy.case import Case
+from aiplan.planners.energy.collect import build_case
 from aiplan.planners.energy.footprint import (
     carbon_embodied_g,
     carbon_operational_g,
@@ -25,7 +26,7 @@ from aiplan.planners.energy.footprint import (
 from aiplan.planners.energy.inputs import EnergyInputs
 from aiplan.planners.energy.levers import combined_multiplier
 from aiplan.planners.energy.query import BOUNDARIES
-from aiplan.planners.energy.serve import Array, Served, serve, slowdown
+from aiplan.planners.energy.serve import ALL, Array, Served, Span, pick, serve, slowdown
 from aiplan.planners.parameters import Evidence, Value, Values
 from aiplan.uncertainty.quantiles import quantiles, summary, trim_two_stage
 from aiplan.uncertainty.sensitivity import TornadoBar
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from aiplan.catalog.loader import Catalog
 
 Summary = Mapping[str, float | None]
-Picks = Mapping[str, NDArray[np.intp]]
 REGIMES = ("short", "long")
 SECONDS_PER_YEAR = 31_557_600.0
 
@@ -117,93 +117,109 @@ def _mean_weights(case: Case, values: Values) -> dict[str, float]:
     return {model: weight for model, weight in means.items() if weight > 0}
 
 
-def _draws_of_models(
-    case: Case, weights: Mapping[str, float], served: Mapping[tuple[str, str], Served], regime: str
-) -> Picks:
-    """Which draws stand for each model in the blend.
+@dataclass(frozen=True, slots=True)
+class Blended:
+    """Which draws stand for each model in a regime's blend.
 
-    Each model gets its share of the draws, no draw twice, so that the blend has as many independent draws as the
-    sample; trimming, where asked for, cuts each model's own tails as the paper does.
+    Each model gets its share of the draws and no draw is used twice, so the blend has as many independent draws as
+    the sample. ``index`` lists them in order; inputs all models share are looked up with it.
     """
+
+    spans: Mapping[str, NDArray[np.intp]]
+    index: NDArray[np.intp]
+
+    def of(self, value: Value) -> Value:
+        """Draws of an input all models share."""
+        return pick(value, self.index)
+
+    def gather(self, parts: Callable[[str, NDArray[np.intp]], Value]) -> Array:
+        """Draws of a quantity known per model: ``parts`` gives it for a model at some of the draws."""
+        return np.concatenate([_stretch(parts(model, span), span.size) for model, span in self.spans.items()])
+
+
+def _blend(case: Case, weights: Mapping[str, float], served: Mapping[tuple[str, str], Served], regime: str) -> Blended:
+    """The blend of a regime; trimming, where asked for, cuts each model's own tails as the paper does."""
     size, energy = case.inputs.uncertainty.samples, case.inputs.energy
-    picks: dict[str, NDArray[np.intp]] = {}
+    spans: dict[str, NDArray[np.intp]] = {}
     start = 0.0
     for model, weight in weights.items():
-        span = np.arange(round(start * size), max(round((start + weight) * size), round(start * size) + 1))
-        span = np.minimum(span, size - 1)
+        first = min(round(start * size), size - 1)
+        span = np.arange(first, max(round((start + weight) * size), first + 1))
         start += weight
         if energy.trim == "two-stage":
-            draws = _stretch(served[model, regime].energy_wh(energy.boundary), size)[span]
+            draws = _stretch(served[model, regime].energy_wh(energy.boundary, span), span.size)
             trimmed = trim_two_stage(draws)
             span = span[(draws >= trimmed.min()) & (draws <= trimmed.max())]
-        picks[model] = span
-    return picks
-
-
-def _gather(picks: Picks, parts: Mapping[str, Value], size: int) -> Array:
-    """The blend's draws of a quantity known per model."""
-    return np.concatenate([_stretch(parts[model], size)[span] for model, span in picks.items()])
+        spans[model] = span
+    return Blended(spans, np.concatenate(list(spans.values())))
 
 
 def _fill_queries(result: Result, served: Mapping[tuple[str, str], Served], values: Values) -> None:
     """Energy, boundaries, levers, water and carbon of the blend."""
     case = result.case
-    boundary, size = case.inputs.energy.boundary, case.inputs.uncertainty.samples
+    boundary = case.inputs.energy.boundary
     weights = _mean_weights(case, values)
-    picks = {regime: _draws_of_models(case, weights, served, regime) for regime in REGIMES}
+    blends = {regime: _blend(case, weights, served, regime) for regime in REGIMES}
 
-    def blend_at(regime: str, where: str) -> Array:
-        return _gather(picks[regime], {m: served[m, regime].energy_wh(where) for m in weights}, size)
+    def energy(regime: str, where: str) -> Array:
+        return blends[regime].gather(lambda model, span: served[model, regime].energy_wh(where, span))
 
     for regime, line in (("short", "energy_per_query_wh"), ("long", "energy_per_long_query_wh")):
-        energy_wh = blend_at(regime, boundary)
+        energy_wh = energy(regime, boundary)
         result.lines[line] = summary(energy_wh)
-        _fill_levers(result, energy_wh, picks[regime], values, regime)
+        _fill_levers(result, energy_wh, blends[regime], values, regime)
     short, long = (result.lines[line]["p50"] for line in ("energy_per_query_wh", "energy_per_long_query_wh"))
     result.lines["long_to_short_ratio"] = {"value": long / short if long is not None and short else None}
-    _fill_boundaries(result, {where: blend_at("short", where) for where in BOUNDARIES})
+    by_boundary = {where: energy("short", where) for where in BOUNDARIES}
+    _fill_boundaries(result, by_boundary)
+    blend = blends["short"]
     if case.inputs.serving.law == "physical":
-        shares = {m: served[m, "short"].prompt_share for m in weights}
-        result.lines["prompt_energy_share"] = summary(_gather(picks["short"], shares, size))
-    facility = {m: served[m, "short"].energy_wh("facility") for m in weights}
-    for line, quantity in _footprint(case, facility, served, values).items():
-        result.lines[line] = summary(_gather(picks["short"], quantity, size))
+        shares = blend.gather(lambda model, span: pick(served[model, "short"].prompt_share, span))
+        result.lines["prompt_energy_share"] = summary(shares)
+    shared = {path: blend.of(value) for path, value in values.items() if path.startswith("facility.")}
+    for line, quantity in _footprint(by_boundary["facility"], shared).items():
+        result.lines[line] = summary(quantity)
+    if _embodied_known(case, weights):
+        embodied = blend.gather(lambda model, span: _embodied_g(case, model, served, values, span))
+        result.lines["carbon_embodied_per_query_g"] = summary(embodied)
 
 
-def _footprint(
-    case: Case, facility_wh: Mapping[str, Value], served: Mapping[tuple[str, str], Served], values: Values
-) -> dict[str, dict[str, Value]]:
-    """Water and carbon per query of each model, for the figures whose inputs are given."""
-    out: dict[str, dict[str, Value]] = {}
-    for line, key in (
-        ("water_per_query_ml", "facility.wue_l_per_kwh"),
-        ("water_offsite_per_query_ml", "facility.offsite_water_l_per_kwh"),
-        ("carbon_per_query_g", "facility.carbon_g_per_kwh"),
-        ("carbon_market_per_query_g", "facility.market_carbon_g_per_kwh"),
-    ):
-        if key not in values:
-            continue
-        if line == "water_per_query_ml":
-            out[line] = {m: water_onsite_ml(wh, values["facility.pue"], values[key]) for m, wh in facility_wh.items()}
-        else:
-            rule = water_offsite_ml if "water" in line else carbon_operational_g
-            out[line] = {model: rule(wh, values[key]) for model, wh in facility_wh.items()}
-    by_id = {model.id: model for model in case.models}
-    if "embodied.lifetime_years" in values and all(by_id[m].accelerator_kg for m in facility_wh):
-        life = values["embodied.lifetime_years"] * SECONDS_PER_YEAR
-        busy = values.get("embodied.utilisation_fraction", values["power.busy_fraction"])
-        out["carbon_embodied_per_query_g"] = {
-            m: carbon_embodied_g(
-                served[m, "short"].group_seconds,
-                life,
-                busy,
-                values["embodied.host_kg"] * by_id[m].share,
-                values[str(by_id[m].accelerator_kg)],
-                by_id[m].profile.accelerator_count,
-            )
-            for m in facility_wh
-        }
+def _footprint(facility_wh: Value, values: Values) -> dict[str, Value]:
+    """Water and operational carbon per query, for the figures whose inputs are given."""
+    out: dict[str, Value] = {}
+    if "facility.wue_l_per_kwh" in values:
+        wue = values["facility.wue_l_per_kwh"]
+        out["water_per_query_ml"] = water_onsite_ml(facility_wh, values["facility.pue"], wue)
+    if "facility.offsite_water_l_per_kwh" in values:
+        out["water_offsite_per_query_ml"] = water_offsite_ml(facility_wh, values["facility.offsite_water_l_per_kwh"])
+    if "facility.carbon_g_per_kwh" in values:
+        out["carbon_per_query_g"] = carbon_operational_g(facility_wh, values["facility.carbon_g_per_kwh"])
+    if "facility.market_carbon_g_per_kwh" in values:
+        market = values["facility.market_carbon_g_per_kwh"]
+        out["carbon_market_per_query_g"] = carbon_operational_g(facility_wh, market)
     return out
+
+
+def _embodied_known(case: Case, models: Iterable[str]) -> bool:
+    """Whether every model's hardware has a footprint of its own."""
+    known = {model.id for model in case.models if model.accelerator_kg is not None}
+    return "embodied.lifetime_years" in case.parameters.items and known.issuperset(models)
+
+
+def _embodied_g(
+    case: Case, model: str, served: Mapping[tuple[str, str], Served], values: Values, span: Span = ALL
+) -> Array:
+    """Carbon of making the hardware a short query of a model holds [g]."""
+    one = next(item for item in case.models if item.id == model)
+    busy = values.get("embodied.utilisation_fraction", values["power.busy_fraction"])
+    return carbon_embodied_g(
+        pick(served[model, "short"].group_seconds, span),
+        pick(values["embodied.lifetime_years"], span) * SECONDS_PER_YEAR,
+        pick(busy, span),
+        pick(values["embodied.host_kg"], span) * one.share,
+        pick(values[str(one.accelerator_kg)], span),
+        one.profile.accelerator_count,
+    )
 
 
 def _fill_boundaries(result: Result, energy_wh: Mapping[str, Array]) -> None:
@@ -219,18 +235,17 @@ def _fill_boundaries(result: Result, energy_wh: Mapping[str, Array]) -> None:
         result.lines[f"boundary_factor_{name}"] = {"value": row[2]}
 
 
-def _fill_levers(result: Result, energy_wh: Array, picks: Picks, values: Values, regime: str) -> None:
+def _fill_levers(result: Result, energy_wh: Array, blend: Blended, values: Values, regime: str) -> None:
     """Each lever alone on the quoted blend, then those that combine, independent and overlapping."""
     levers = result.case.inputs.levers
     if levers is None:
         return
-    size = result.case.inputs.uncertainty.samples
-    base = summary(energy_wh)["p50"] or 0.0
+    base = quantiles(energy_wh, (0.5,))[0]
     active = {name: lever for name, lever in levers.gain.items() if regime in lever.applies_to}
     rows: list[tuple[str, Summary, float, str]] = []
 
     def add(name: str, multiplier: Value, label: str) -> None:
-        found = summary(energy_wh / _gather(picks, dict.fromkeys(picks, multiplier), size))
+        found = summary(energy_wh / blend.of(multiplier))
         value = found["p50"]
         rows.append((name, found, base / value if value else 1.0, label))
 
@@ -339,9 +354,9 @@ def point(case: Case, values: Values) -> dict[str, Value]:
     for name, inner, outer in zip(("host", "idle", "pue"), by_boundary, by_boundary[1:], strict=False):
         out[f"boundary_factor_{name}"] = outer / inner
     out["prompt_energy_share"] = sum(w * served[m, "short"].prompt_share for m, w in weights.items())
-    facility: dict[str, Value] = {m: served[m, "short"].energy_wh("facility") for m in weights}
-    for line, quantity in _footprint(case, facility, served, values).items():
-        out[line] = sum(w * quantity[m] for m, w in weights.items())
+    out |= _footprint(blended("short", "facility"), values)
+    if _embodied_known(case, weights):
+        out["carbon_embodied_per_query_g"] = sum(w * _embodied_g(case, m, served, values) for m, w in weights.items())
     fleet = case.inputs.fleet
     if fleet is not None:
         share: Value = values["workload.long_share"] if fleet.case.startswith("mixed") else 0.0

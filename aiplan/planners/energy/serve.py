@@ -14,6 +14,13 @@ from aiplan.planners.parameters import Value, Values
 from aiplan.planners.serving.server import ServerPower, component_power, fraction_power, load_coupled_power_fraction
 
 Array = NDArray[np.float64]
+Span = NDArray[np.intp] | slice
+ALL = slice(None)
+
+
+def pick(value: Value, span: Span) -> Value:
+    """Some draws of a value; a value that was not drawn is the same in all of them."""
+    return value[span] if isinstance(value, np.ndarray) and value.ndim else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +43,10 @@ class Served:
     share: float
     prompt_share: Value
 
-    def energy_wh(self, boundary: str) -> Array:
-        """Energy per query at a boundary [Wh]."""
-        return np.asarray(self.group_seconds * self.share * self.server.at(boundary), dtype=np.float64)
+    def energy_wh(self, boundary: str, span: Span = ALL) -> Array:
+        """Energy per query at a boundary [Wh], of all draws or some."""
+        per_second = pick(self.server.at(boundary), span)
+        return np.asarray(pick(self.group_seconds, span) * self.share * per_second, dtype=np.float64)
 
     def wh_at(self, boundary: str, law_seconds: float, slowdown: Value) -> Array:
         """Energy per query if every query took the same seconds by the law [Wh]."""

@@ -1,0 +1,419 @@
+"""From what is asked to what is computed with: every number of the scenario and catalog collected by name.
+
+The catalog is read here and nowhere further in. What comes out are a law per model, the names of the inputs each
+model's power depends on, and the inputs themselves.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from aiplan.errors import InputError, Problem
+from aiplan.inputs.quantity import Quantity, constant
+from aiplan.planners.energy.case import Case, ModelCase
+from aiplan.planners.energy.inputs import EnergyInputs
+from aiplan.planners.energy.profiles import Profile, carried_to, choose_profile, load_profile
+from aiplan.planners.parameters import Parameters
+from aiplan.planners.serving.power_constants import FALLBACK_SHARE
+from aiplan.report.model import Warn
+from aiplan.uncertainty.distributions import Lognormal
+
+if TYPE_CHECKING:
+    from aiplan.catalog.loader import Catalog
+
+STALE_DAYS = 365
+
+_NOTES = {
+    "W-ENERGY-CARRIED": "no table for the server's accelerator; another's scaled by bandwidth and FLOP/s, which "
+    "misses by a factor of 1.25 (median) to 2.7 (P90): {items}",
+    "W-ENERGY-OTHER-SERVER": "tables of another accelerator than the server's: {items}",
+    "W-ENERGY-STALE": "tables more than a year older than the scenario; engines have become faster since: {items}",
+    "W-ENERGY-EXTRAPOLATED": "typical lengths outside those of the table: {items}",
+}
+
+
+def build_case(inputs: EnergyInputs, catalog: Catalog, as_of: date | None) -> Case:
+    """Look everything up.
+
+    Parameters
+    ----------
+    inputs : the checked scenario
+    catalog : where servers, models, tables and places come from
+    as_of : day the scenario speaks of; tables a year older are warned about
+
+    Raises
+    ------
+    InputError for names the catalog does not know and for models without a throughput table, all at once.
+    """
+    builder = _Builder(inputs, catalog, as_of)
+    return builder.build()
+
+
+class _Builder:
+    def __init__(self, inputs: EnergyInputs, catalog: Catalog, as_of: date | None) -> None:
+        self.inputs, self.catalog, self.as_of = inputs, catalog, as_of
+        self.parameters = Parameters()
+        self.notes: dict[str, list[str]] = {}
+        self.problems: list[Problem] = []
+
+    def build(self) -> Case:
+        inputs = self.inputs
+        server = self._lookup("servers", inputs.serving.server, "serving.server")
+        self._workload()
+        ids = self._model_ids()
+        blend = self._blend(ids)
+        if server is not None:
+            self._server(server)
+        models = [case for case in (self._model(model, server) for model in ids if server) if case]
+        self._facility()
+        self._levers_and_fleet()
+        if self.problems or server is None:
+            raise InputError(self.problems)
+        context = (
+            ("Boundary", inputs.energy.boundary),
+            ("Server", server.name),
+            ("Blend", f"{inputs.energy.blend.name} ({', '.join(blend)})"),
+        )
+        return Case(
+            inputs,
+            tuple(models),
+            blend,
+            self.parameters,
+            self.catalog.resolve("servers", inputs.serving.server),
+            server.accelerator_count,
+            tuple(self._warn()),
+            context,
+        )
+
+    def _lookup(self, kind: str, name: str, path: str) -> Any:
+        try:
+            return self.catalog.get(kind, name)
+        except InputError as error:
+            self._gather(error, path)
+            return None
+
+    def _gather(self, error: InputError, path: str) -> None:
+        from dataclasses import replace
+
+        self.problems += [
+            replace(problem, message=f"{path}: {problem.message}", path=path) if not problem.file else problem
+            for problem in error.problems
+        ]
+
+    def _workload(self) -> None:
+        work, add = self.inputs.workload, self.parameters.add
+        add("workload.input_tokens", "prompt tokens, short query", work.input_tokens, low=0)
+        add("workload.output_tokens", "answer tokens, short query", work.output_tokens, low=0)
+        add(
+            "workload.long_input_tokens",
+            "prompt tokens, long query",
+            work.long_input_tokens or work.input_tokens,
+            low=0,
+        )
+        add("workload.long_output_tokens", "answer tokens, long query", work.long_output_tokens, low=0)
+        add("workload.queries_per_day", "queries per day", work.queries_per_day, low=0)
+        add("workload.long_share", "share of long queries in the mixed fleet", work.long_share, low=0, high=1)
+        serving = self.inputs.serving
+        if serving.production_fraction is not None:
+            label = "throughput in production over the offline maximum"
+            add("serving.production_fraction", label, serving.production_fraction, low=0, high=1)
+        if serving.input_token_weight is not None:
+            add(
+                "serving.input_token_weight",
+                "answer tokens a prompt token counts as",
+                serving.input_token_weight,
+            )
+
+    def _model_ids(self) -> list[str]:
+        """Catalog ids of the models asked for, each once."""
+        found: dict[str, None] = {}
+        for name in self.inputs.serving.models:
+            try:
+                found[self.catalog.resolve("models", name)] = None
+            except InputError as error:
+                self._gather(error, "serving.models")
+        return list(found)
+
+    def _blend(self, ids: list[str]) -> dict[str, str]:
+        blend: dict[str, str] = {}
+        for name, weight in self.inputs.energy.blend.weights.items():
+            try:
+                model = self.catalog.resolve("models", name)
+            except InputError as error:
+                self._gather(error, "energy.blend.weights")
+                continue
+            if model not in ids:
+                self.problems.append(
+                    Problem(
+                        "E130",
+                        f"energy.blend.weights names '{model}', which serving.models does not list",
+                        "energy.blend.weights",
+                        hint=f"add it to serving.models: {', '.join(ids)}",
+                    )
+                )
+            path = f"energy.blend.weights.{model}"
+            blend[model] = self.parameters.add(path, f"share of {model} in the blend", weight, low=0)
+        if not sum(self.parameters.items[path].quantity.value for path in blend.values()) and not self.problems:
+            self.problems.append(
+                Problem(
+                    "E131",
+                    "energy.blend.weights are all zero",
+                    "energy.blend.weights",
+                    hint="give at least one model a share",
+                )
+            )
+        return blend
+
+    def _server(self, server: Any) -> None:
+        power, add = self.inputs.power, self.parameters.add
+        add(
+            "power.rated_power_w",
+            "rated power of the server",
+            power.rated_power_w or server.max_power_w,
+            low=0,
+        )
+        add(
+            "power.host_power_w",
+            "server power without accelerators",
+            power.host_power_w or server.host_power_w,
+            low=0,
+        )
+        add(
+            "power.idle_power_fraction",
+            "idle power over rated power",
+            power.idle_power_fraction or server.idle_power_fraction,
+            low=0,
+            high=1,
+        )
+        add("power.busy_fraction", "busy share of provisioned time", power.busy_fraction, low=0, high=1)
+        if power.mode != "component":
+            if power.rated_power_fraction is None:
+                self.problems.append(
+                    Problem(
+                        "E132",
+                        f"power.mode = '{power.mode}' needs power.rated_power_fraction",
+                        "power.rated_power_fraction",
+                        hint="add rated_power_fraction = { lognormal = { p5 = 0.4, p95 = 0.9 } }",
+                    )
+                )
+            else:
+                add(
+                    "power.rated_power_fraction",
+                    "server power over rated power",
+                    power.rated_power_fraction,
+                    low=0,
+                    high=1,
+                )
+        if self.inputs.embodied is not None:
+            self._embodied(server)
+
+    def _embodied(self, server: Any) -> None:
+        embodied, add = self.inputs.embodied, self.parameters.add
+        if embodied is None:
+            return
+        host = embodied.host_kg or server.embodied_kg
+        if host is None:
+            self.problems.append(
+                Problem(
+                    "E133",
+                    "embodied.host_kg is missing and the catalog has none for the server",
+                    "embodied.host_kg",
+                    hint="add it, or leave [embodied] out",
+                )
+            )
+            return
+        add("embodied.lifetime_years", "service life of a server", embodied.lifetime_years, low=0)
+        add("embodied.host_kg", "kg CO2e of a server without accelerators", host, low=0, unit="kg")
+        if embodied.utilisation_fraction is not None:
+            add(
+                "embodied.utilisation_fraction",
+                "busy share of a server's life",
+                embodied.utilisation_fraction,
+                low=0,
+                high=1,
+            )
+
+    def _model(self, model: str, server: Any) -> ModelCase | None:
+        serving, power, add = self.inputs.serving, self.inputs.power, self.parameters.add
+        wanted = {self.catalog.names("models").resolve(name): table for name, table in serving.profiles.items()}
+        try:
+            chosen = wanted.get(model)
+            profile = load_profile(
+                self.catalog, chosen or choose_profile(self.catalog, model, server.accelerator), serving.law
+            )
+            if chosen is None:
+                profile = carried_to(profile, self.catalog, server.accelerator)
+            entry = self.catalog.get("models", model)
+            accelerator = self.catalog.get("accelerators", profile.accelerator)
+        except InputError as error:
+            self._gather(error, f"serving.models: {model}")
+            return None
+        self._check_profile(model, profile, server)
+        rated = power.rated_power_by_model_w.get(model)
+        rated_path = "power.rated_power_w"
+        if rated is not None:
+            rated_path = add(
+                f"power.rated_power_by_model_w.{model}", f"rated power of the server of {model}", rated, unit="W", low=0
+            )
+        return ModelCase(
+            model,
+            entry.name,
+            profile,
+            profile.accelerator_count / server.accelerator_count,
+            rated_path,
+            self._law_error(model, profile),
+            self._tdp(accelerator, profile.accelerator),
+            self._tdp_fraction(accelerator, profile.accelerator),
+            self._accelerator_kg(accelerator, profile.accelerator),
+        )
+
+    def _law_error(self, model: str, profile: Profile) -> str:
+        """The throughput table as an input: a factor of one whose spread is the law's measured error."""
+        exact = constant(1.0, profile.source, profile.grade, profile.evidence)
+        quantity = exact
+        if self.inputs.serving.law_error and profile.relative_error:
+            spread = Quantity(1.0, Lognormal(0.0, profile.relative_error))
+            quantity = spread.within(profile.source, profile.grade, profile.evidence)
+        return self.parameters.add(
+            f"throughput.{model}", f"time per query of {model}, table {profile.id}", quantity, low=0, unitless=True
+        )
+
+    def _tdp(self, accelerator: Any, accelerator_id: str) -> str:
+        tdp = accelerator.tdp_w
+        if tdp is None:
+            self.problems.append(
+                Problem(
+                    "E134",
+                    f"accelerator '{accelerator_id}' has no tdp_w in the catalog",
+                    hint="add it in an overlay and pass --catalog",
+                )
+            )
+            tdp = constant(0.0, "none", "assumption")
+        return self.parameters.add(f"accelerators.{accelerator_id}.tdp_w", f"TDP of {accelerator.name}", tdp, low=0)
+
+    def _tdp_fraction(self, accelerator: Any, accelerator_id: str) -> str | None:
+        power = self.inputs.power
+        if power.mode != "component":
+            return None
+        if power.tdp_fraction is not None:
+            return self.parameters.add(
+                "power.tdp_fraction", "accelerator power over TDP", power.tdp_fraction, low=0, high=1.2
+            )
+        measured = accelerator.power_fraction or constant(
+            FALLBACK_SHARE,
+            "mlenergy-leaderboard-v3",
+            "estimate",
+            "derived",
+            "no measurement of this accelerator",
+        )
+        path = f"accelerators.{accelerator_id}.power_fraction"
+        return self.parameters.add(path, f"power over TDP of {accelerator.name}", measured, low=0, high=1.2)
+
+    def _accelerator_kg(self, accelerator: Any, accelerator_id: str) -> str | None:
+        if self.inputs.embodied is None:
+            return None
+        given = self.inputs.embodied.accelerator_kg
+        if given is not None:
+            return self.parameters.add("embodied.accelerator_kg", "kg CO2e of one accelerator", given, low=0, unit="kg")
+        if accelerator.embodied_kg is None:
+            return None
+        path = f"accelerators.{accelerator_id}.embodied_kg"
+        return self.parameters.add(
+            path, f"kg CO2e of one {accelerator.name}", accelerator.embodied_kg, low=0, unit="kg"
+        )
+
+    def _check_profile(self, model: str, profile: Profile, server: Any) -> None:
+        """Note what a reader needs to know: old data, another accelerator, lengths outside the table."""
+        if self.as_of and profile.measured_on and (self.as_of - profile.measured_on).days > STALE_DAYS:
+            self._note("W-ENERGY-STALE", f"{model} ({profile.measured_on})")
+        if profile.carried_from:
+            self._note("W-ENERGY-CARRIED", f"{model} (from {profile.carried_from})")
+        elif profile.accelerator != server.accelerator:
+            self._note("W-ENERGY-OTHER-SERVER", f"{model} ({profile.accelerator})")
+        medians = self.parameters.medians()
+        for regime in ("short", "long"):
+            prefix = "long_" if regime == "long" else ""
+            typical = (medians[f"workload.{prefix}input_tokens"], medians[f"workload.{prefix}output_tokens"])
+            if self.inputs.serving.law == "physical" and not profile.covers(*typical):
+                self._note("W-ENERGY-EXTRAPOLATED", f"{model} {regime} ({profile.range_text})")
+
+    def _note(self, code: str, item: str) -> None:
+        self.notes.setdefault(code, []).append(item)
+
+    def _warn(self) -> list[Warn]:
+        """One warning for each kind of note, naming the models it holds for."""
+        found = [
+            Warn(code, text.format(items=", ".join(self.notes[code])), "serving.models")
+            for code, text in _NOTES.items()
+            if code in self.notes
+        ]
+        return found + self.parameters.tail_warnings()
+
+    def _facility(self) -> None:
+        facility, add = self.inputs.facility, self.parameters.add
+        operator = self._lookup("operators", facility.operator, "facility.operator") if facility.operator else None
+        site = self._lookup("sites", facility.site, "facility.site") if facility.site else None
+        grid_name = facility.grid or (site.grid if site else None)
+        grid = self._lookup("grids", grid_name, "facility.grid") if grid_name else None
+        pue = facility.pue or (operator.pue if operator else None)
+        if pue is None:
+            self.problems.append(
+                Problem(
+                    "E135",
+                    "facility.pue is missing",
+                    "facility.pue",
+                    hint="add pue = ..., or an operator whose PUE the catalog knows",
+                )
+            )
+        else:
+            add("facility.pue", "power usage effectiveness", pue, low=1)
+        carbon = facility.carbon_g_per_kwh or (site.carbon_g_per_kwh if site and not facility.grid else None)
+        water = facility.offsite_water_l_per_kwh or (
+            site.offsite_water_l_per_kwh if site and not facility.grid else None
+        )
+        optional = {
+            "wue_l_per_kwh": (
+                "on-site water per IT energy",
+                facility.wue_l_per_kwh or (operator and operator.wue_l_per_kwh),
+            ),
+            "offsite_water_l_per_kwh": ("water of generation", water or (grid and grid.water_l_per_kwh)),
+            "carbon_g_per_kwh": (
+                "carbon intensity, location-based",
+                carbon or (grid and grid.carbon_g_per_kwh),
+            ),
+            "market_carbon_g_per_kwh": ("carbon intensity, market-based", facility.market_carbon_g_per_kwh),
+        }
+        for name, (label, quantity) in optional.items():
+            if quantity is not None:
+                add(f"facility.{name}", label, quantity, low=0)
+
+    def _levers_and_fleet(self) -> None:
+        add = self.parameters.add
+        if self.inputs.levers is not None:
+            add(
+                "levers.overlap_exponent",
+                "overlap exponent of combined levers",
+                self.inputs.levers.overlap_exponent,
+                low=0,
+                high=1,
+            )
+            for name, lever in self.inputs.levers.gain.items():
+                add(
+                    f"levers.gain.{name}.multiplier",
+                    f"gain of lever '{lever.label or name}'",
+                    lever.multiplier,
+                    low=0,
+                )
+        fleet = self.inputs.fleet
+        if fleet is not None:
+            for name, factor in fleet.overhead.items():
+                add(f"fleet.overhead.{name}", f"fleet overhead '{name}'", factor, low=0, unitless=True)
+            for regime in ("short", "long"):
+                multiplier = getattr(fleet, f"improved_{regime}_multiplier")
+                add(
+                    f"fleet.improved_{regime}_multiplier",
+                    f"gain of an improved fleet, {regime} queries",
+                    multiplier,
+                    low=0,
+                )
