@@ -57,6 +57,12 @@ class Problem:
         return "\n".join(text)
 
 
+def in_reading_order(problems: list[Problem]) -> list[Problem]:
+    """Problems of each file from top to bottom, files in the order they first appear."""
+    files = list(dict.fromkeys(problem.file for problem in problems))
+    return sorted(problems, key=lambda problem: (files.index(problem.file), problem.line, problem.column))
+
+
 class AiplanError(Exception):
     """Base of every error a user can cause or meet."""
 

@@ -82,6 +82,8 @@ def _rows(name: str, value: Any, entry: Any) -> list[tuple[Cell, ...]]:
         ]
     if name.rsplit(".", 1)[-1] in getattr(entry, "unverified_fields", ()):
         grade, evidence = "assumption", "unverified"
+    if name == "year" or name.endswith("_year"):
+        return [(name, str(value), None, "", grade, evidence, source, "")]
     return [(name, _cell(value), symbol_of(name), "", grade, evidence, source, "")]
 
 

@@ -12,9 +12,6 @@ from aiplan.inputs.reader import Document, Path_
 from aiplan.report.model import GRADES
 
 STALE_MONTHS = 18
-USED_BY_CODE = frozenset({"aiplan-definition"})
-"""Sources that aiplan itself names where a scenario leaves a number out."""
-
 _YEARS = ("year", "price_year", "currency_year")
 _PRICE_AT_BEST = GRADES.index("estimate")
 
@@ -34,7 +31,7 @@ def unknown_sources(view: View) -> Iterator[Problem]:
 
 def unused_sources(view: View) -> Iterator[Problem]:
     """Every source is used by an entry or a shipped scenario."""
-    used = set(USED_BY_CODE)
+    used: set[str] = set()
     for document in [*view.scenarios, *(document for _, _, document in view.documents)]:
         used |= {source for _, source in named_sources(document.data)}
     for source, item in view.sources.items():

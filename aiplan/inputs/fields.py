@@ -17,7 +17,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError, core_schema
 
 import aiplan.inputs.no_plugins  # noqa: F401 - must run before pydantic builds its first model
-from aiplan.errors import MAX_PROBLEMS_SHOWN, InputError, Problem
+from aiplan.errors import MAX_PROBLEMS_SHOWN, InputError, in_reading_order
 from aiplan.inputs.conversion import convert_units, section_of
 from aiplan.inputs.quantity import Quantity, describe, parse_quantity
 from aiplan.inputs.reader import Document, Path_
@@ -48,6 +48,11 @@ S = TypeVar("S", bound=Section)
 M = TypeVar("M", bound=BaseModel)
 
 
+# Far outside anything physical, and products of ten such numbers are still numbers.
+_SMALLEST, _LARGEST = 1e-30, 1e30
+_RARE = 1e-6
+
+
 def quantity(
     low: float = 0.0,
     high: float = float("inf"),
@@ -70,6 +75,10 @@ def quantity(
         except SpecError as error:
             items = [(item.path, item.message, item.hint) for item in error.problems]
             raise PydanticCustomError("quantity", "{text}", {"text": str(error), "items": items}) from None
+        extremes = (found.value, found.distribution.quantile(_RARE), found.distribution.quantile(1 - _RARE))
+        if 0 < abs(found.value) < _SMALLEST or max(map(abs, extremes)) > _LARGEST:
+            text = f"must be 0 or lie between {_SMALLEST:g} and {_LARGEST:g} in size"
+            raise PydanticCustomError("bounds", "{text}", {"text": text, "hint": "check the value and its unit"})
         nominal = sane or (low, high)
         if not nominal[0] <= found.value <= nominal[1] or (above is not None and found.value <= above):
             text = f"must be {_bounds(*nominal, None if sane else above)}, got {found.value:g}"
@@ -86,10 +95,10 @@ def quantity(
             )
         return found
 
-    def schema(source: Any, handler: Callable[[Any], core_schema.CoreSchema]) -> core_schema.CoreSchema:
+    def schema(_source: Any, _handler: Callable[[Any], core_schema.CoreSchema]) -> core_schema.CoreSchema:
         return core_schema.no_info_plain_validator_function(validate)
 
-    def json_schema(core: core_schema.CoreSchema, handler: Any) -> dict[str, Any]:
+    def json_schema(_core: core_schema.CoreSchema, _handler: Any) -> dict[str, Any]:
         from aiplan.inputs.schema import quantity_schema
 
         return quantity_schema(low, high, above)
@@ -176,12 +185,6 @@ def check_section(model: type[S], raw: Mapping[str, Any]) -> tuple[S | None, lis
 
 
 _MOST_FINDINGS = 4 * MAX_PROBLEMS_SHOWN
-
-
-def in_reading_order(problems: list[Problem]) -> list[Problem]:
-    """Problems of each file from top to bottom, files in the order they first appear."""
-    files = list(dict.fromkeys(problem.file for problem in problems))
-    return sorted(problems, key=lambda problem: (files.index(problem.file), problem.line, problem.column))
 
 
 _MESSAGES = {

@@ -44,7 +44,7 @@ QUOTED_OR_COMMENT = re.compile(
 )
 # Looking back to the start of a word keeps these linear too.
 _LONG_KEY = re.compile(rf"(?<![A-Za-z0-9_-])(?:[A-Za-z0-9_-]++[ \t]*+\.[ \t]*+){{{MAX_KEY_PARTS}}}")
-_LONG_NUMBER = re.compile(rf"(?<![0-9_])[0-9_]{{{MAX_DIGITS + 1}}}")
+_LONG_NUMBER = re.compile(rf"(?<![0-9_])(?:0x[0-9A-Fa-f_]|[0-9_])[0-9A-Fa-f_]{{{MAX_DIGITS}}}")
 _WIDEST_QUOTE = 160
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 

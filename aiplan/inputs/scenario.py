@@ -10,15 +10,15 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import Field
 
-from aiplan.errors import InputError, Problem
-from aiplan.inputs.fields import Finding, Id, Origin, Section, Text, check_section, in_reading_order, with_sources
+from aiplan.errors import InputError, Problem, in_reading_order
+from aiplan.inputs.fields import Finding, Id, Origin, Section, Text, check_section, with_sources
 from aiplan.inputs.overrides import SET, assign, merge, parse_overrides
 from aiplan.inputs.positions import Positions, as_written, dotted_path
 from aiplan.inputs.reader import Document, Path_, printable, read_toml
@@ -102,6 +102,31 @@ class Scenario(Generic[S]):
     sha256: str
     files: tuple[Path, ...]
     notes: tuple[str, ...] = ()
+    layers: tuple[Layer, ...] = ()
+
+    def placed(self, problem: Problem) -> Problem:
+        """A planner's problem with an input, by its path, with the place the input was given at."""
+        if problem.file or not problem.path:
+            return problem
+        paths = [(layer, _path_in(layer.document.data, problem.path)) for layer in self.layers]
+        layer, path = max(paths, key=lambda pair: len(pair[1]), default=(None, ()))
+        if layer is None:
+            return problem
+        place = layer.where.problem(problem.code, "", path or (problem.path,))
+        return replace(place, message=problem.message, path=problem.path, hint=problem.hint)
+
+
+def _path_in(data: Mapping[str, Any], dotted: str) -> Path_:
+    """As much of a dotted path as a table holds, where names may have dots of their own."""
+    path: list[str] = []
+    table: Any = data
+    while isinstance(table, Mapping) and dotted:
+        key = max((key for key in table if f"{dotted}.".startswith(f"{key}.")), key=len, default=None)
+        if key is None:
+            break
+        path.append(key)
+        table, dotted = table[key], dotted[len(key) + 1 :]
+    return tuple(path)
 
 
 def find_scenario(text: str) -> Path:
@@ -153,7 +178,7 @@ def load_scenario(text: str, model: type[S], overrides: Sequence[str] = (), plan
     digest = hashlib.sha256(json.dumps(data, sort_keys=True, default=str).encode()).hexdigest()
     notes = tuple(f"{layer.document.name}: {note}" for layer in files for note in layer.document.notes)
     paths = tuple(layer.document.path for layer in files if layer.document.path)
-    return Scenario(header, sourced, digest, paths, notes)
+    return Scenario(header, sourced, digest, paths, notes, tuple(layers))
 
 
 def _check_headers(files: list[Layer], changes: list[Layer], planner: str | None, text: str) -> None:

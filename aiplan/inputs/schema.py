@@ -47,9 +47,10 @@ def _quantity_definition() -> dict[str, Any]:
     spec: Any = distribution_schema()
     kinds = [item for item in spec["oneOf"] if item.get("type") == "object"]
     distributions: dict[str, Any] = {}
-    for item in kinds:
-        distributions |= item["properties"]
     names = [item["required"][0] for item in kinds]
+    for name, item in zip(names, kinds, strict=True):
+        distributions |= item["properties"]
+        distributions[name] = {**item["properties"][name], "description": item["description"]}
     return {
         "type": "object",
         "description": "A number or one distribution, with the source it comes from.",
@@ -77,18 +78,16 @@ def _quantity_definition() -> dict[str, Any]:
 
 def _resolve(node: Any) -> bool:
     """Put references where quantities stand; whether there were any."""
-    if isinstance(node, list):
-        return any([_resolve(item) for item in node])
-    if not isinstance(node, dict):
-        return False
-    number = node.pop(_QUANTITY, None)
+    number = node.pop(_QUANTITY, None) if isinstance(node, dict) else None
     if number is not None:
         table = {"$ref": f"#/$defs/{_DEFINITION}"}
         if len(number) > 1:
             table["properties"] = {"value": number}  # type: ignore[assignment]
         node["anyOf"] = [number, table]
         return True
-    return any([_resolve(item) for item in node.values()])
+    inner = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    found = [_resolve(item) for item in inner]  # every one, not only up to the first
+    return any(found)
 
 
 @cache
@@ -125,10 +124,9 @@ class _Schema(GenerateJsonSchema):
 def json_schema(model: type[BaseModel]) -> dict[str, Any]:
     """JSON Schema (2020-12) of a section with descriptions and units."""
     out = model.model_json_schema(schema_generator=_Schema, mode="validation")
-    sections = {name: item for name, item in out.get("$defs", {}).items()}
     by_name = {cls.__name__: cls for cls in _sections(model)}
     _describe(out, model)
-    for name, item in sections.items():
+    for name, item in out.get("$defs", {}).items():
         if name in by_name:
             _describe(item, by_name[name])
     if "scenario" in out.get("properties", {}):

@@ -152,14 +152,16 @@ def _answer(planner: Planner, scenario: Scenario[Any], catalog: Catalog) -> Repo
     """
     import numpy as np
 
-    from aiplan.errors import InputError, Problem
+    from aiplan.errors import InputError, Problem, in_reading_order
 
     try:
         with np.errstate(divide="raise", over="raise", invalid="raise"):
             return planner.answer(scenario, catalog)
+    except InputError as error:
+        raise InputError(in_reading_order([scenario.placed(problem) for problem in error.problems])) from None
     except ArithmeticError as error:
-        raise InputError(Problem("E118", f"the numbers of this scenario cannot be computed with: {error}",
-                                 hint="look for one that is far too large, far too small, or zero")) from None  # fmt: skip
+        hint = "look for one that is far too large, far too small, or zero"
+        raise InputError(Problem("E118", f"the numbers given cannot be computed with: {error}", hint=hint)) from None
 
 
 def help_text(about: str, examples: tuple[str, ...]) -> str:

@@ -94,7 +94,8 @@ class Parameters:
             pairs = [(pair.a, pair.b, pair.rho) for pair in how.correlations]
             sampler = Sampler(how.seed, how.samples, how.sampling, pairs, names)
         except ValueError as error:
-            raise InputError(Problem("E116", f"uncertainty: {error}", "uncertainty",
+            path = f"uncertainty.{'correlations' if 'correlation' in str(error) else 'samples'}"
+            raise InputError(Problem("E116", f"{path}: {error}", path,
                                      hint=f"uncertain inputs here: {', '.join(names)}")) from None  # fmt: skip
         drawn: dict[str, Value] = {}
         for path, item in self.items.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from aiplan.report import numbers
-from aiplan.report.model import GRADES, Line, Report, Table
+from aiplan.report.model import GRADES, Cell, Line, Report, Table
 
 MARK = "*"
 ASSUMED = "rests on an assumption"
@@ -89,12 +89,17 @@ def point_aligned(texts: list[str]) -> list[str]:
     return [text + " " * (widest - tail) for text, tail in zip(texts, tails, strict=True)]
 
 
+def _text(column: str, value: Cell) -> str:
+    """A cell for people; a year is a name, not an amount, so it gets no thousands separator."""
+    return str(value) if column == "year" and isinstance(value, int) else numbers.cell(value)
+
+
 def table_cells(table: Table, index: int, *, align: bool) -> list[str]:
     """Texts of a table's column for people, assumed cells marked."""
     column = table.columns[index].id
     assumed = [(row, column) in table.assumed for row in range(len(table.rows))]
     pad = align and any(assumed) and is_numeric(table, index)
-    texts = [marked(numbers.cell(row[index]), mark, pad=pad) for row, mark in zip(table.rows, assumed, strict=True)]
+    texts = [marked(_text(column, row[index]), mark, pad=pad) for row, mark in zip(table.rows, assumed, strict=True)]
     return point_aligned(texts) if align and is_numeric(table, index) else texts
 
 

@@ -60,7 +60,11 @@ def test_list_of_one_kind(capsys: pytest.CaptureFixture[str]) -> None:
     assert code == 0
     assert content["headline"] == "10 entries of 1 kind"
     (found,) = [row for row in content["tables"]["entries"] if row["id"] == "dgx-h100"]
-    assert (found["name"], found["grade"], found["evidence"]) == ("NVIDIA DGX H100", "datasheet", "second-hand")
+    assert (found["name"], found["grade"], found["evidence"]) == (
+        "NVIDIA DGX H100, 8 x H100 80 GB",
+        "datasheet",
+        "second-hand",
+    )
 
 
 @pytest.mark.parametrize(("text", "hint"), [("server", "did you mean 'servers'?"), ("zzz", "kinds: accelerators, ")])
@@ -155,8 +159,9 @@ def test_show_nothing_of_that_name(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_show_asks_when_a_name_stands_for_two(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    folder = write_used(tmp_path, {"operators/b.toml": OPERATOR.replace("my-operator", "twice"),
-                                   "grids.toml": '[twice]\nname = "G"\nsource = "mine"\ngrade = "paper"\n'})  # fmt: skip
+    grid = '[twice]\nname = "G"\nsource = "mine"\ngrade = "paper"\n'
+    files = {"operators/b.toml": OPERATOR.replace("my-operator", "twice"), "grids.toml": grid}
+    folder = write_used(tmp_path, files)
     code, _, err = run(capsys, "show", "twice", "--catalog", str(folder))
     assert code == 2
     assert "error[E123]" in err
@@ -288,7 +293,7 @@ def test_every_field_of_every_kind_is_described(capsys: pytest.CaptureFixture[st
     tables = [schema["additionalProperties"], *schema.get("$defs", {}).values()]
     for table in tables:
         for name, item in table.get("properties", {}).items():
-            assert item.get("description") or name == "truncate" or "properties" in item, name
+            assert item.get("description") or "properties" in item, name
     assert field_docs(KINDS[kind]).keys() >= KINDS[kind].model_fields.keys()
 
 

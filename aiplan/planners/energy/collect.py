@@ -289,7 +289,7 @@ class _Builder:
                     hint="add it in an overlay and pass --catalog",
                 )
             )
-            tdp = constant(0.0, "none", "assumption")
+            return ""
         return self.parameters.add(f"accelerators.{accelerator_id}.tdp_w", f"TDP of {accelerator.name}", tdp, low=0)
 
     def _tdp_fraction(self, accelerator: Any, accelerator_id: str) -> str | None:
