@@ -25,6 +25,7 @@ lint: .venv/.dev
 
 .venv/.installed: pyproject.toml | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@$(BIN)/python -m compileall -q aiplan
 	@touch $@
 
 .venv/.dev: pyproject.toml .venv/.installed

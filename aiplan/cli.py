@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import gc
 import os
 import signal
 import sys
@@ -62,10 +63,18 @@ EXIT_OK, EXIT_BUG, EXIT_INTERRUPTED, EXIT_TERMINATED = 0, 1, 130, 143
 
 
 def entry_point() -> NoReturn:
-    """The console script."""
+    """The console script.
+
+    The process ends as soon as its output is flushed: taking the interpreter and its libraries down in order costs an
+    eighth of a short command and frees nothing the system would not free. The cycle collector stays off for the same
+    reason: what a run allocates in bulk are arrays, which go with their last reference.
+    """
+    gc.disable()
     if sys.stderr is None:  # started with stderr closed; libraries fall back on stdout, which is for data
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
-    sys.exit(main(sys.argv[1:]))
+    code = main(sys.argv[1:])
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -65,7 +65,7 @@ class Positions:
         text = self._document.text
         self._starts = [0, *(match.end() for match in re.finditer("\n", text))]
         # A text the walker does not follow costs positions, never the message itself.
-        with suppress(IndexError, RecursionError):
+        with suppress(IndexError, ValueError, RecursionError):
             _Walker(text, self._found).walk()
 
     def _line(self, line: int) -> str:

@@ -24,10 +24,6 @@ ONLY_CHECKED = ("make", "git", "pip")
 TIMEOUT_S = 120
 
 
-class MissingToolError(Exception):
-    """A program that a session calls is not installed here."""
-
-
 @dataclass(frozen=True)
 class Outcome:
     """What a step did: its exit code and everything it said, or why it could not be run."""

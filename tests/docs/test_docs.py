@@ -1,40 +1,25 @@
-"""The documentation is under test: its commands run, its numbers are those of a run, its tables are complete."""
+"""The documentation is under test: its commands run and print what is shown, its tables are complete."""
 
 from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterator
-from dataclasses import replace
-from functools import cache, partial
 from pathlib import Path
 from typing import Any, get_args
 
-import numpy as np
 import pytest
 import tomli
 from pydantic import BaseModel
 
-from aiplan.cli import COMMANDS
+from aiplan.cli import COMMANDS, main
 from aiplan.inputs.quantity import parse_quantity
 from aiplan.planners.energy.inputs import EnergyInputs
-from aiplan.planners.energy.throughput import TRANSFER_MEDIAN_FACTOR, TRANSFER_P90_FACTOR
-from aiplan.planners.energy.throughput_fit import (
-    POOLED_PRIOR,
-    Prior,
-    fit_loglinear,
-    fit_physical,
-    leave_one_out,
-    mean_absolute_error,
-)
-from aiplan.planners.serving.power_fit import fit_power, predicted_share
-from aiplan.planners.serving.power_fit import leave_one_out as leave_models_out
 from aiplan.uncertainty.distributions import KINDS
 from tests.conftest import ROOT
-from tests.docs.blocks import Block, anchors, blocks, links, rows, slug, steps
-from tests.docs.sessions import Player, check, make_targets
-from tests.energy.throughput_series import LONG, fitted_ids, points
-from tests.serving.mlenergy import CLASSES, MeasuredSet, load_measured
+from tests.docs.blocks import Block, Step, anchors, blocks, first_missing, links, rows, slug, steps
+from tests.docs.sessions import Player, check, make_targets, play
 
 README = ROOT / "README.md"
 DOCS = sorted((ROOT / "docs").glob("*.md"))
@@ -70,6 +55,18 @@ def test_a_session_prints_what_the_page_shows(
             check(step, outcome)
     if missing:
         pytest.skip(f"not installed here, so its command was not run: {', '.join(sorted(missing))}")
+
+
+@pytest.mark.parametrize(
+    "line", re.findall(r"`aiplan ([^`]+)`", "".join(" ".join(row) for row in rows(README, "question")))
+)
+def test_a_command_of_the_readmes_table_runs(
+    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("runs.csv").write_text("model,hardware,output_tok_s\nLlama 3.1 8B,H100,9806\n", encoding="utf-8")
+    assert main(shlex.split(line)) == 0
+    assert capsys.readouterr().out
 
 
 def command_lines() -> Iterator[str]:
@@ -108,6 +105,12 @@ def test_contributing_names_targets_and_modules_that_exist() -> None:
                 assert command_of(step.command), step.command
             found += 1
     assert found >= 5
+
+
+def test_contributing_lists_every_folder_of_tests() -> None:
+    folders = {f"`tests/{path.parent.name}`" for path in (ROOT / "tests").glob("*/__init__.py")}
+    listed = {name for row in rows(ROOT / "CONTRIBUTING.md", "folder") for name in row[0].split(", ")}
+    assert listed == folders
 
 
 # ---- blocks, links ----
@@ -214,133 +217,42 @@ def test_the_exit_codes_are_those_of_the_errors() -> None:
     assert raised | {0, 130, 143} == told
 
 
-# ---- accuracy, as the pages state it ----
-
-
-@cache
-def left_out(prior: Prior = POOLED_PRIOR) -> dict[str, float]:
-    """Mean absolute error of left-out points of every long series."""
-    fit = partial(fit_physical, prior=prior)
-    return {name: mean_absolute_error(leave_one_out(points(name), fit)) for name in fitted_ids(LONG)}
-
-
-def number(text: str, pattern: str) -> tuple[float, ...]:
-    """Numbers in the groups of the one place where a pattern fits."""
-    found = re.findall(pattern, " ".join(text.split()))
-    assert len(found) == 1, (pattern, found)
-    groups = found[0] if isinstance(found[0], tuple) else (found[0],)
-    return tuple(float(group) for group in groups)
-
-
-@pytest.mark.parametrize("page", [README, ENERGY], ids=lambda page: page.name)
-def test_the_stated_error_of_the_throughput_law_is_that_of_the_catalog(page: Path) -> None:
-    text = page.read_text(encoding="utf-8")
-    errors = np.array(list(left_out().values()))
-    series, median, met, worst = number(
-        text, r"(\d+) published series .*?median ([\d.]+) %.*?(\d+) of them within 7 %.*?worst ([\d.]+) %"
-    )
-    assert (series, met) == (len(errors), np.sum(errors <= 0.07))
-    assert 100 * np.median(errors) == pytest.approx(median, abs=0.05)
-    assert 100 * errors.max() == pytest.approx(worst, abs=0.05)
-    paper = [mean_absolute_error(leave_one_out(points(name), fit_loglinear)) for name in fitted_ids(LONG)]
-    assert 100 * np.median(paper) == pytest.approx(number(text, r"law of the paper[^.]*? (\d+) %")[0], abs=0.5)
-
-
-@pytest.mark.parametrize("page", [README, ENERGY], ids=lambda page: page.name)
-def test_the_caveat_on_the_prior_is_what_other_weights_give(page: Path) -> None:
-    low, high = number(page.read_text(encoding="utf-8"), r"between (\d+) and (\d+) %")
-    # The two ends of all 81 combinations of weights halved, kept and doubled.
-    ends = {(0.5, 0.5, 2.0, 0.5): low, (2.0, 1.0, 0.5, 0.5): high}
-    weights = ("prefill_weight", "context_weight", "reservation_weight", "attention_weight")
-    for factors, stated in ends.items():
-        changed = {name: by * getattr(POOLED_PRIOR, name) for name, by in zip(weights, factors, strict=True)}
-        errors = np.array(list(left_out(replace(POOLED_PRIOR, **changed)).values()))
-        assert 100 * np.mean(errors <= 0.07) == pytest.approx(stated, abs=0.5)
-
-
-def test_every_series_that_is_missed_is_listed() -> None:
-    listed = {row[0].strip("`"): float(row[2].removesuffix(" %")) for row in rows(ENERGY, "series missed")}
-    missed = {name: 100 * error for name, error in left_out().items() if error > 0.07}
-    assert listed == pytest.approx(missed, abs=0.05)
-
-
-def test_everything_not_reproduced_is_listed() -> None:
-    from aiplan.planners.energy.validation import NOT_REPRODUCED
-
-    assert [row[0] for row in rows(ENERGY, "published, not reproduced")] == [item.what for item in NOT_REPRODUCED]
-
-
-def test_the_number_of_checks_is_as_stated() -> None:
-    from aiplan.planners.energy.validation import CHECKS, NOT_REPRODUCED
-
-    printed = sum(check.evidence == "published" for check in CHECKS)
-    pattern = r"(\d+) of (\d+) expected values[^.]*?(\d+) [^.]*?printed[^.]*?(\d+) [^.]*?(?:derived|computed)"
-    stated = number(README.read_text(encoding="utf-8"), pattern)
-    assert stated == (len(CHECKS), len(CHECKS), printed, len(CHECKS) - printed)
-    assert len(NOT_REPRODUCED) == 10
-
-
-@pytest.mark.parametrize("page", [README, ENERGY], ids=lambda page: page.name)
-def test_the_stated_error_of_a_law_carried_elsewhere_is_the_measured_one(page: Path) -> None:
-    # tests/energy derives both constants from all pairs of series.
-    stated = number(page.read_text(encoding="utf-8"), r"factor of ([\d.]+) \(median\) and ([\d.]+) \(P90\)")
-    assert stated == (TRANSFER_MEDIAN_FACTOR, TRANSFER_P90_FACTOR)
-
-
-@pytest.fixture(scope="module")
-def measured(shared_data: Path) -> MeasuredSet:
-    return load_measured(shared_data)
-
-
-@pytest.fixture(scope="module")
-def ratio(measured: MeasuredSet) -> Any:
-    """Predicted over measured J per token, all variants of a model's shape left out of the fit."""
-    return leave_models_out(measured.sample(), measured.shape_id) / measured.share
-
-
-@pytest.mark.parametrize("page", [README, SERVING], ids=lambda page: page.name)
-def test_the_stated_error_of_the_power_law_is_that_of_the_measured_rows(
-    page: Path, measured: MeasuredSet, ratio: Any
-) -> None:
-    for index, (name, row) in enumerate(zip(CLASSES, rows(page, "accelerator"), strict=True)):
-        mine = ratio[measured.group == index]
-        assert row[0].lower() == name
-        found = [mine.size, 100 * np.median(np.abs(mine - 1)), *np.percentile(mine, [10, 90])]
-        low, high = re.findall(r"[\d.]+", row[3])
-        stated = [float(row[1]), float(row[2].removesuffix(" %")), float(low), float(high)]
-        assert stated == pytest.approx(found, abs=0.06)
-        assert stated[2:] == pytest.approx(found[2:], abs=0.006)
-
-
-@pytest.mark.parametrize("page", [README, SERVING], ids=lambda page: page.name)
-def test_the_stated_error_on_an_accelerator_never_seen_is_the_measured_one(page: Path, measured: MeasuredSet) -> None:
-    sample = replace(measured.sample(), group=np.zeros_like(measured.group))
-    errors = np.empty(measured.share.shape)
-    for index in range(len(CLASSES)):
-        held = measured.group == index
-        found = predicted_share(fit_power(sample.pick(~held)), sample.pick(held))
-        errors[held] = np.abs(found / measured.share[held] - 1)
-    stated = number(page.read_text(encoding="utf-8"), r"fitted on one accelerator[^.]*?([\d.]+) %")
-    assert stated[0] == pytest.approx(100 * np.median(errors), abs=0.05)
-
-
-def test_the_table_of_models_is_that_of_the_measured_rows(measured: MeasuredSet, ratio: Any) -> None:
-    table = rows(SERVING, "model left out")
-    assert {row[0].strip("`") for row in table} == set(measured.shape_id)
-    for row in table:
-        for index in range(len(CLASSES)):
-            mine = ratio[(measured.shape_id == row[0].strip("`")) & (measured.group == index)]
-            cell = row[1 + index]
-            if not mine.size:
-                assert cell == "-"
-                continue
-            count, median, low, high = (float(text) for text in re.findall(r"[\d.]+", cell))
-            assert count == mine.size
-            assert (median, low, high) == pytest.approx((np.median(mine), mine.min(), mine.max()), abs=0.006)
-
-
 # ---- the reader itself ----
 
 
 def test_slugs_follow_the_code_hosts() -> None:
     assert slug("Errors, warnings and `--set`") == "errors-warnings-and---set"
+
+
+@pytest.mark.parametrize(
+    ("shown", "missing"),
+    [
+        (["a", "...", "c"], None),
+        (["...", "b", "c"], None),
+        (["b"], None),
+        ([], None),
+        (["a", "c"], "c"),  # nothing between two shown lines may be left out in silence
+        (["c", "...", "a"], "a"),
+        (["a", "...", "x"], "x"),
+        (["...", "c", "d"], "d"),
+    ],
+)
+def test_shown_lines_must_be_printed_in_their_order(shown: list[str], missing: str | None) -> None:
+    assert first_missing(shown, "a \nb\nc\n") == missing
+
+
+def test_a_session_is_taken_apart() -> None:
+    text = "$ cat > x <<'EOF'\n$ not a command\nEOF\n$ aiplan x \\\n    --y\nout\n...\n$ echo $?\n2\n"
+    found = steps(Block(README, 1, "console", text))
+    assert [step.command for step in found] == ["cat > x <<'EOF'\n$ not a command\nEOF", "aiplan x --y"]
+    assert [(step.shown, step.code) for step in found] == [([], 0), (["out", "..."], 2)]
+
+
+def test_a_step_that_does_something_else_is_caught(tmp_path: Path) -> None:
+    unknown, changed = Step("aiplan enrgy"), Step("aiplan --version", ["aiplan 99"])
+    with pytest.raises(AssertionError, match="exit code 2"):
+        check(unknown, play(unknown, tmp_path))
+    with pytest.raises(AssertionError, match="not printed"):
+        check(changed, play(changed, tmp_path))
+    with pytest.raises(AssertionError, match="no target"):
+        play(Step("make coffee"), tmp_path)

@@ -1,0 +1,162 @@
+"""The accuracy that README and docs state is computed again, from the catalog and from the measured rows."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from aiplan.planners.energy.throughput import TRANSFER_MEDIAN_FACTOR, TRANSFER_P90_FACTOR
+from aiplan.planners.energy.throughput_fit import (
+    POOLED_PRIOR,
+    Prior,
+    fit_loglinear,
+    fit_physical,
+    leave_one_out,
+    mean_absolute_error,
+)
+from aiplan.planners.serving.power_constants import POWER_CONSTANTS
+from aiplan.planners.serving.power_fit import fit_power, predicted_share
+from aiplan.planners.serving.power_fit import leave_one_out as leave_models_out
+from tests.conftest import ROOT
+from tests.docs.blocks import rows
+from tests.energy.throughput_series import LONG, fitted_ids, points
+from tests.serving.mlenergy import CLASSES, MeasuredSet, load_measured
+
+README, ENERGY, SERVING = ROOT / "README.md", ROOT / "docs" / "energy.md", ROOT / "docs" / "serving-power.md"
+
+
+@cache
+def left_out(prior: Prior = POOLED_PRIOR) -> dict[str, float]:
+    """Mean absolute error of left-out points of every long series."""
+    fit = partial(fit_physical, prior=prior)
+    return {name: mean_absolute_error(leave_one_out(points(name), fit)) for name in fitted_ids(LONG)}
+
+
+def number(text: str, pattern: str) -> tuple[float, ...]:
+    """Numbers in the groups of the one place where a pattern fits."""
+    found = re.findall(pattern, " ".join(text.split()))
+    assert len(found) == 1, (pattern, found)
+    groups = found[0] if isinstance(found[0], tuple) else (found[0],)
+    return tuple(float(group) for group in groups)
+
+
+@pytest.mark.parametrize("page", [README, ENERGY], ids=lambda page: page.name)
+def test_the_stated_error_of_the_throughput_law_is_that_of_the_catalog(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    errors = np.array(list(left_out().values()))
+    series, median, met, worst = number(
+        text, r"(\d+) published series .*?median ([\d.]+) %.*?(\d+) of them within 7 %.*?worst ([\d.]+) %"
+    )
+    assert (int(series), int(met)) == (len(errors), int(np.sum(errors <= 0.07)))
+    assert 100 * np.median(errors) == pytest.approx(median, abs=0.05)
+    assert 100 * errors.max() == pytest.approx(worst, abs=0.05)
+    paper = [mean_absolute_error(leave_one_out(points(name), fit_loglinear)) for name in fitted_ids(LONG)]
+    assert 100 * np.median(paper) == pytest.approx(number(text, r"law of the paper[^.]*? (\d+) %")[0], abs=0.5)
+
+
+@pytest.mark.parametrize("page", [README, ENERGY], ids=lambda page: page.name)
+def test_the_caveat_on_the_prior_is_what_other_weights_give(page: Path) -> None:
+    low, high = number(page.read_text(encoding="utf-8"), r"between (\d+) and (\d+) %")
+    # The two ends of all 81 combinations of weights halved, kept and doubled.
+    ends = {(0.5, 0.5, 2.0, 0.5): low, (2.0, 1.0, 0.5, 0.5): high}
+    weights = ("prefill_weight", "context_weight", "reservation_weight", "attention_weight")
+    for factors, stated in ends.items():
+        changed = {name: by * getattr(POOLED_PRIOR, name) for name, by in zip(weights, factors, strict=True)}
+        errors = np.array(list(left_out(replace(POOLED_PRIOR, **changed)).values()))
+        assert 100 * np.mean(errors <= 0.07) == pytest.approx(stated, abs=0.5)
+
+
+def test_every_series_that_is_missed_is_listed() -> None:
+    listed = {row[0].strip("`"): float(row[2].removesuffix(" %")) for row in rows(ENERGY, "series missed")}
+    missed = {name: 100 * error for name, error in left_out().items() if error > 0.07}
+    assert listed == pytest.approx(missed, abs=0.05)
+
+
+def test_everything_not_reproduced_is_listed() -> None:
+    from aiplan.planners.energy.validation import NOT_REPRODUCED
+
+    assert [row[0] for row in rows(ENERGY, "published, not reproduced")] == [item.what for item in NOT_REPRODUCED]
+
+
+def test_the_number_of_checks_is_as_stated() -> None:
+    from aiplan.planners.energy.validation import CHECKS, NOT_REPRODUCED
+
+    printed = sum(check.evidence == "published" for check in CHECKS)
+    pattern = r"(\d+) of (\d+) expected values[^.]*?(\d+) [^.]*?printed[^.]*?(\d+) [^.]*?(?:derived|computed)"
+    stated = number(README.read_text(encoding="utf-8"), pattern)
+    assert stated == (len(CHECKS), len(CHECKS), printed, len(CHECKS) - printed)
+    assert len(NOT_REPRODUCED) == 10
+
+
+@pytest.mark.parametrize("page", [README, ENERGY], ids=lambda page: page.name)
+def test_the_stated_error_of_a_law_carried_elsewhere_is_the_measured_one(page: Path) -> None:
+    # tests/energy derives both constants from all pairs of series.
+    stated = number(page.read_text(encoding="utf-8"), r"factor of ([\d.]+) \(median\) and ([\d.]+) \(P90\)")
+    assert stated == (TRANSFER_MEDIAN_FACTOR, TRANSFER_P90_FACTOR)
+
+
+@pytest.fixture(scope="module")
+def measured(shared_data: Path) -> MeasuredSet:
+    return load_measured(shared_data)
+
+
+@pytest.fixture(scope="module")
+def ratio(measured: MeasuredSet) -> Any:
+    """Predicted over measured J per token, all variants of a model's shape left out of the fit."""
+    return leave_models_out(measured.sample(), measured.shape_id) / measured.share
+
+
+@pytest.mark.parametrize("page", [README, SERVING], ids=lambda page: page.name)
+def test_the_stated_error_of_the_power_law_is_that_of_the_measured_rows(
+    page: Path, measured: MeasuredSet, ratio: Any
+) -> None:
+    for index, (name, row) in enumerate(zip(CLASSES, rows(page, "accelerator"), strict=True)):
+        mine = ratio[measured.group == index]
+        assert row[0].lower() == name
+        found = [mine.size, 100 * np.median(np.abs(mine - 1)), *np.percentile(mine, [10, 90])]
+        low, high = re.findall(r"[\d.]+", row[3])
+        stated = [float(row[1]), float(row[2].removesuffix(" %")), float(low), float(high)]
+        assert stated == pytest.approx(found, abs=0.06)
+        assert stated[2:] == pytest.approx(found[2:], abs=0.006)
+
+
+@pytest.mark.parametrize("page", [README, SERVING], ids=lambda page: page.name)
+def test_the_stated_error_on_an_accelerator_never_seen_is_the_measured_one(page: Path, measured: MeasuredSet) -> None:
+    sample = replace(measured.sample(), group=np.zeros_like(measured.group))
+    errors = np.empty(measured.share.shape)
+    for index in range(len(CLASSES)):
+        held = measured.group == index
+        found = predicted_share(fit_power(sample.pick(~held)), sample.pick(held))
+        errors[held] = np.abs(found / measured.share[held] - 1)
+    stated = number(page.read_text(encoding="utf-8"), r"fitted on one accelerator[^.]*?([\d.]+) %")
+    assert stated[0] == pytest.approx(100 * np.median(errors), abs=0.05)
+
+
+def test_the_table_of_models_is_that_of_the_measured_rows(measured: MeasuredSet, ratio: Any) -> None:
+    table = rows(SERVING, "model left out")
+    assert {row[0].strip("`") for row in table} == set(measured.shape_id)
+    for row in table:
+        for index in range(len(CLASSES)):
+            mine = ratio[(measured.shape_id == row[0].strip("`")) & (measured.group == index)]
+            cell = row[1 + index]
+            if not mine.size:
+                assert cell == "-"
+                continue
+            count, median, low, high = (float(text) for text in re.findall(r"[\d.]+", cell))
+            assert count == mine.size
+            assert (median, low, high) == pytest.approx((np.median(mine), mine.min(), mine.max()), abs=0.006)
+
+
+def test_the_table_of_constants_is_that_of_the_law() -> None:
+    fields = ("idle_share", "memory_pj_per_byte", "scatter_gain", "compute_gain")
+    for row, field in zip(rows(SERVING, "constant"), fields, strict=True):
+        stated = [float(cell) for cell in row[1:]]
+        assert stated == pytest.approx(
+            [getattr(POWER_CONSTANTS[name], field) for name in (*CLASSES, "other")], rel=5e-3
+        )
