@@ -130,6 +130,10 @@ class Catalog:
             merged.update(folder.index.facts.get(kind, {}))
         return merged
 
+    def is_overlaid(self, kind: str, entry_id: str) -> bool:
+        """Whether an entry comes from the folder laid over the shipped catalog."""
+        return any(entry_id in folder.index.entries.get(kind, {}) for folder in self._folders[:-1])
+
     def names(self, kind: str) -> Names:
         """Ids and aliases of a kind."""
         if kind not in self._names:

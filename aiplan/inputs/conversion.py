@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
@@ -76,3 +76,14 @@ def section_of(annotation: Any) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next(filter(None, map(section_of, get_args(annotation))), None)
+
+
+def tables_of_names(model: type[BaseModel], at: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Paths of the tables whose keys are names and whose values are no sections, such as the weights of a blend."""
+    for name, field in model.model_fields.items():
+        section = section_of(field.annotation)
+        if get_origin(field.annotation) is dict:
+            if section_of(get_args(field.annotation)[1]) is None:
+                yield (*at, name)
+        elif section is not None:
+            yield from tables_of_names(section, (*at, name))

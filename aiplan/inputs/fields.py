@@ -179,8 +179,11 @@ def check_section(model: type[S], raw: Mapping[str, Any]) -> tuple[S | None, lis
         items = error.errors(include_url=False)
         # Suggestions cost time, and a hostile file has thousands of unknown keys.
         more = max(len(items) - _MOST_FINDINGS, 0)
+        bad = {item["loc"][:-1] for item in items}
         for item in items[:_MOST_FINDINGS]:
-            found += _translate(model, item)
+            # A list with a bad item counts as shorter to pydantic; the item is what is wrong.
+            if not (item["type"] == "too_short" and item["loc"] in bad):
+                found += _translate(model, item)
     return (None if found else section), found, more
 
 

@@ -85,17 +85,23 @@ def parse_overrides(texts: Sequence[str]) -> list[Document]:
     return documents
 
 
-def merge(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+def merge(
+    base: Mapping[str, Any],
+    change: Mapping[str, Any],
+    whole: frozenset[tuple[str, ...]] = frozenset(),
+    at: tuple[str, ...] = (),
+) -> dict[str, Any]:
     """``base`` with ``change`` laid over it; sections merge, quantities and lists are replaced whole.
 
-    A number that ``change`` gives in another unit takes the place of the one in ``base``.
+    So are the tables at the paths in ``whole``, whose keys are names rather than fields: half of one blend and half of
+    another is no blend. A number that ``change`` gives in another unit takes the place of the one in ``base``.
     """
     out = {key: value for key, value in base.items() if key in change or not convertible(key, change)}
     for key, value in change.items():
         old = out.get(key)
-        sections = isinstance(old, Mapping) and isinstance(value, Mapping)
+        sections = isinstance(old, Mapping) and isinstance(value, Mapping) and (*at, key) not in whole
         if sections and not is_quantity_table(old) and not is_quantity_table(value):
-            out[key] = merge(old, value)  # type: ignore[arg-type]
+            out[key] = merge(old, value, whole, (*at, key))  # type: ignore[arg-type]
         else:
             out[key] = value
     return out

@@ -111,7 +111,8 @@ def parse_quantity(raw: object, bounds: tuple[float, float] | None = None) -> Qu
     if isinstance(raw, bool) or not isinstance(raw, int | float | Mapping):
         raise SpecError([SpecProblem((), f"must be a number, got {describe(raw)}", _FORMS)])
     if isinstance(raw, int | float):
-        return Quantity(float(raw), parse(raw))
+        number = parse(raw)
+        return Quantity(number.median, number)
     return _parse_table(raw, bounds)
 
 

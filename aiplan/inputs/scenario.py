@@ -18,6 +18,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 from pydantic import Field
 
 from aiplan.errors import InputError, Problem, in_reading_order
+from aiplan.inputs.conversion import tables_of_names
 from aiplan.inputs.fields import Finding, Id, Origin, Section, Text, check_section, with_sources
 from aiplan.inputs.overrides import SET, assign, merge, parse_overrides
 from aiplan.inputs.positions import Positions, as_written, dotted_path
@@ -165,10 +166,11 @@ def load_scenario(text: str, model: type[S], overrides: Sequence[str] = (), plan
     changes = [Layer(document, Positions(document), {}, is_file=False) for document in parse_overrides(overrides)]
     layers = [*reversed(changes), *files]
     data: dict[str, Any] = {}
+    whole = frozenset(tables_of_names(model))
     for layer in reversed(layers):
         if layer.is_file:  # a header speaks for its own file only
             data.pop("scenario", None)
-        data = merge(data, layer.document.data) if layer.is_file else assign(data, layer.document)
+        data = merge(data, layer.document.data, whole) if layer.is_file else assign(data, layer.document)
     _check_headers(files, changes, planner, text)
     inputs, found, more = check_section(model, data)
     if inputs is None:

@@ -129,7 +129,7 @@ class Parameters:
                     Warn(
                         "W-TAIL",
                         f"{outside:.1%} of the draws of {item.path} lie outside {item.low:g} to {item.high:g}; "
-                        "write truncate = true beside the distribution to cut them",
+                        f"{_cut_advice(item)} cuts them",
                         item.path,
                     )
                 )
@@ -157,6 +157,12 @@ class Parameters:
     def tornado(self, point: Callable[[Values], Mapping[str, Value]], line: str) -> list[TornadoBar]:
         """One output with each uncertain input at its P5 and P95, longest bar first."""
         return tornado(point, {path: item.quantity.distribution for path, item in self.items.items()}, line)
+
+
+def _cut_advice(item: Parameter) -> str:
+    """What to write beside a distribution to keep it inside its bounds."""
+    ends = [f"{name} = {end:g}" for name, end in (("low", item.low), ("high", item.high)) if abs(end) < float("inf")]
+    return f"truncate = {{ {', '.join(ends)} }} beside the distribution"
 
 
 @dataclass(frozen=True, slots=True)

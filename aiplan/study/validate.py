@@ -100,10 +100,12 @@ def validation_report(catalog: Catalog, data: Path | None) -> tuple[Report, int]
     tables = [_checks_table(rows), _missing_table(energy.NOT_REPRODUCED), *energy.accuracy_tables(catalog, data)]
     sources = dict.fromkeys([check.source for check in energy.CHECKS] + [item.source for item in energy.NOT_REPRODUCED])
     worst = max((abs(float(row[4] or 0.0)) for row in rows), default=0.0)
+    printed = sum(check.evidence == "published" for check in energy.CHECKS)
     report = Report(
         planner="validate",
         title="Published numbers against aiplan",
-        headline=f"{len(rows) - failed} of {len(rows)} published numbers are met, the worst off by {worst:.1%}; "
+        headline=f"{len(rows) - failed} of {len(rows)} expected values are met ({printed} printed in a source, "
+        f"{len(rows) - printed} derived from one), the worst off by {worst:.1%}; "
         f"{len(energy.NOT_REPRODUCED)} more are published but not reproduced.",
         scenario=Origin("validate", ""),
         catalog=Origin("hardware_catalog", catalog.sha256, catalog.version),

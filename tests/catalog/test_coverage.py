@@ -58,7 +58,7 @@ def test_the_ten_servers(catalog: Catalog) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "count"), [("grids", 43), ("sites", 42), ("operators", 66), ("models", 193), ("published", 81)]
+    ("kind", "count"), [("grids", 43), ("sites", 42), ("operators", 67), ("models", 193), ("published", 81)]
 )
 def test_counts(catalog: Catalog, kind: str, count: int) -> None:
     assert len(catalog.ids(kind)) == count

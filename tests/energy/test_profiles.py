@@ -59,7 +59,10 @@ def test_an_overlay_without_a_stored_fit_is_fitted(tmp_path: Path) -> None:
         engine = "vLLM"
         source = "aiplan-choice"
         grade = "measured"
-        points = [[128, 128, 20000], [1000, 1000, 12000], [2048, 128, 3000], [500, 2000, 14000], [128, 2048, 17000]]
+        points = [
+          [128, 128, 20000], [1000, 1000, 12000], [2048, 128, 3000], [500, 2000, 14000], [128, 2048, 17000],
+          [2048, 2048, 8000], [5000, 500, 3200],
+        ]
         """,
         encoding="utf-8",
     )

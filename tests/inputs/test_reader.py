@@ -121,7 +121,7 @@ def test_syntax_errors_have_their_place(text: str, line: int, column: int) -> No
     assert problem.message.startswith("TOML syntax: ")
 
 
-@pytest.mark.parametrize("value", ["nan", "-nan", "inf", "-inf", "1e400", "99999999999999999999", "0xffffffffffffffffff"])
+@pytest.mark.parametrize("value", ["nan", "-nan", "inf", "-inf", "1e400", "9" * 20, "0xffffffffffffffffff"])
 def test_numbers_no_planner_can_use(value: str) -> None:
     (problem,) = refusal(f"[a]\nb = [1, {value}]")
     assert (problem.code, problem.path, problem.line) == ("E006", "a.b[1]", 2)
@@ -151,8 +151,9 @@ def test_ordinary_text_may_enter() -> None:
 
 
 def test_all_bad_values_are_reported_in_order() -> None:
-    problems = refusal('a = nan\n[b]\nc = [inf, "\\u0000"]\n[[d]]\ne = -inf\n[[d]]\ne = 1e999\n')
-    assert [(p.path, p.line) for p in problems] == [("a", 1), ("b.c[0]", 3), ("b.c[1]", 3), ("d[0].e", 5), ("d[1].e", 7)]
+    found = refusal('a = nan\n[b]\nc = [inf, "\\u0000"]\n[[d]]\ne = -inf\n[[d]]\ne = 1e999\n')
+    places = [(problem.path, problem.line) for problem in found]
+    assert places == [("a", 1), ("b.c[0]", 3), ("b.c[1]", 3), ("d[0].e", 5), ("d[1].e", 7)]
 
 
 def test_only_so_many_are_shown_and_the_rest_counted() -> None:
@@ -278,19 +279,19 @@ TREES: st.SearchStrategy[Any] = st.recursive(
 @given(st.dictionaries(st.text(max_size=4), TREES, max_size=4))
 def test_either_read_exactly_or_refused_for_its_characters(data: dict[str, Any]) -> None:
     text = dumps(data)
-    try:
-        assert parse(text).data == tomli.loads(text)
-    except InputError as error:
-        assert {problem.code for problem in error.problems} == {"E006"}
-        assert any(bad_text(char) for char in tomli_texts(tomli.loads(text)))
+    meant = tomli.loads(text)
+    if any(bad_text(char) for char in texts_of(meant)):
+        assert {problem.code for problem in refusal(text)} == {"E006"}
+    else:
+        assert parse(text).data == meant
 
 
-def tomli_texts(value: Any) -> str:
+def texts_of(value: Any) -> str:
     """Every text of a document, keys included."""
     if isinstance(value, dict):
-        return "".join(key + tomli_texts(child) for key, child in value.items())
+        return "".join(key + texts_of(child) for key, child in value.items())
     if isinstance(value, list):
-        return "".join(map(tomli_texts, value))
+        return "".join(map(texts_of, value))
     return value if isinstance(value, str) else ""
 
 

@@ -41,7 +41,7 @@ def power_accuracy_table(catalog: Catalog, data: Path) -> Table:
     placed = [place(number, row, catalog) for number, row in enumerate(cells)]
     outside = [item.number for item in placed if item.group not in CLASSES]
     if outside:
-        raise InputError(Problem("E150", f"row {outside[0] + 1} is of an accelerator without constants", file=rows.name,
+        raise InputError(Problem("E160", f"row {outside[0] + 1} is of an accelerator without constants", file=rows.name,
                                  hint=f"rows of {', '.join(CLASSES)} only"))  # fmt: skip
     sample = _sample(placed, np.array([float(row["avg_power_watts"]) for row in rows.rows]))
     shapes = np.array([_shape(catalog, row["model"]) for row in cells])

@@ -13,6 +13,7 @@ from aiplan.errors import InputError, Problem
 from aiplan.inputs.quantity import Quantity, constant
 from aiplan.planners.energy.case import Case, ModelCase
 from aiplan.planners.energy.inputs import EnergyInputs
+from aiplan.planners.energy.place import place_numbers
 from aiplan.planners.energy.profiles import Profile, carried_to, choose_profile, load_profile
 from aiplan.planners.parameters import Parameters
 from aiplan.planners.serving.power_constants import FALLBACK_SHARE
@@ -351,42 +352,12 @@ class _Builder:
         return found + self.parameters.tail_warnings()
 
     def _facility(self) -> None:
-        facility, add = self.inputs.facility, self.parameters.add
-        operator = self._lookup("operators", facility.operator, "facility.operator") if facility.operator else None
-        site = self._lookup("sites", facility.site, "facility.site") if facility.site else None
-        grid_name = facility.grid or (site.grid if site else None)
-        grid = self._lookup("grids", grid_name, "facility.grid") if grid_name else None
-        pue = facility.pue or (operator.pue if operator else None)
-        if pue is None:
-            self.problems.append(
-                Problem(
-                    "E135",
-                    "facility.pue is missing",
-                    "facility.pue",
-                    hint="add pue = ..., or an operator whose PUE the catalog knows",
-                )
-            )
-        else:
-            add("facility.pue", "power usage effectiveness", pue, low=1)
-        carbon = facility.carbon_g_per_kwh or (site.carbon_g_per_kwh if site and not facility.grid else None)
-        water = facility.offsite_water_l_per_kwh or (
-            site.offsite_water_l_per_kwh if site and not facility.grid else None
-        )
-        optional = {
-            "wue_l_per_kwh": (
-                "on-site water per IT energy",
-                facility.wue_l_per_kwh or (operator and operator.wue_l_per_kwh),
-            ),
-            "offsite_water_l_per_kwh": ("water of generation", water or (grid and grid.water_l_per_kwh)),
-            "carbon_g_per_kwh": (
-                "carbon intensity, location-based",
-                carbon or (grid and grid.carbon_g_per_kwh),
-            ),
-            "market_carbon_g_per_kwh": ("carbon intensity, market-based", facility.market_carbon_g_per_kwh),
-        }
-        for name, (label, quantity) in optional.items():
-            if quantity is not None:
-                add(f"facility.{name}", label, quantity, low=0)
+        found = place_numbers(self.inputs.facility, self._lookup)
+        if "pue" not in found:
+            hint = "add pue = ..., or an operator whose PUE the catalog knows"
+            self.problems.append(Problem("E135", "facility.pue is missing", "facility.pue", hint=hint))
+        for name, (label, quantity) in found.items():
+            self.parameters.add(f"facility.{name}", label, quantity, low=1 if name == "pue" else 0)
 
     def _levers_and_fleet(self) -> None:
         add = self.parameters.add

@@ -93,7 +93,7 @@ def published_report(catalog: Catalog, boundary: str, pue: float, input_tokens: 
         used[entry.source] = catalog.title(entry.source)
     rows.sort(key=lambda row: (row[11] is None, row[11] or 0.0, row[0]))
     moved_values = [row[11] for row in rows if row[11] is not None]
-    marks = frozenset((number, "normalised_wh") for number, row in enumerate(rows) if row[12] != "published")
+    marks = frozenset((number, "normalised_wh") for number, row in enumerate(rows) if row[13] == "assumption")
     terms = f"{boundary}, PUE {pue:g}, {input_tokens:g} prompt and {output_tokens:g} answer tokens"
     return Report(
         planner="energy-published",

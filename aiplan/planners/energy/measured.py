@@ -119,7 +119,7 @@ def measured_report(path: Path, catalog: Catalog) -> tuple[Report, int]:
                 Line("rows_unknown", "Rows without", unknown, None, grade="measured"),
             ),
             tables=(Table("rows", "Rows", columns, cells),),
-            warnings=(Warn("W-ENERGY-ROWS", f"{unknown} rows could not be placed; see their 'warning'"),)
+            warnings=(Warn("W-ENERGY-ROWS", f"rows that could not be placed: {unknown}; see their 'warning'"),)
             if unknown
             else (),
             not_modelled=("host, network, idle time and PUE",),

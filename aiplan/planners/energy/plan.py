@@ -8,7 +8,7 @@ query, the Wh per second hold what we do not know.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +28,7 @@ from aiplan.planners.energy.levers import combined_multiplier
 from aiplan.planners.energy.query import BOUNDARIES
 from aiplan.planners.energy.serve import ALL, Array, Served, Span, pick, serve, slowdown
 from aiplan.planners.parameters import Evidence, Value, Values
+from aiplan.report.model import worst_grade
 from aiplan.uncertainty.quantiles import quantiles, summary, trim_two_stage
 from aiplan.uncertainty.sensitivity import TornadoBar
 
@@ -77,8 +78,22 @@ def plan(inputs: EnergyInputs, catalog: Catalog, as_of: date | None = None) -> R
     _fill_queries(result, served, values)
     _fill_fleet(result, served, values)
     result.evidence = case.parameters.evidence(lambda at: point(case, at))
+    for line in RATIOS & result.evidence.keys():
+        result.evidence[line] = _with_tables(result.evidence[line], case)
     result.bars = case.parameters.tornado(lambda at: point(case, at), "energy_per_query_wh")
     return result
+
+
+RATIOS = frozenset({"long_to_short_ratio", "prompt_energy_share"})
+"""Lines in which a throughput table cancels out as a factor and yet decides the answer."""
+
+
+def _with_tables(evidence: Evidence, case: Case) -> Evidence:
+    """Evidence of a ratio, with the tables its shape comes from."""
+    profiles = [model.profile for model in case.models if model.id in case.blend]
+    grade = worst_grade([evidence.grade, *(profile.grade for profile in profiles)])
+    sources = tuple(dict.fromkeys([*evidence.sources, *(profile.source for profile in profiles)]))
+    return replace(evidence, grade=grade, sources=sources)
 
 
 def _stretch(value: Value, size: int) -> Array:

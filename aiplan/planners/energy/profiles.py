@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from math import inf, log
 from typing import TYPE_CHECKING, Any
 
 from aiplan.errors import InputError, Problem
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 # Fewer points than this say too little about three coefficients to prefer the table over a fuller one.
 WELL_COVERED = 5
+# With fewer points a left-out one is mostly extrapolation and says little of the law.
+ENOUGH_TO_LEAVE_OUT = 7
+UNNUMBERED = 1_000
 # Mean absolute error of a normal is this many standard deviations.
 MEAN_ABSOLUTE_OF_NORMAL = 0.7979
 MINIMUM_RATIOS = 2  # bandwidth, and FLOP/s at one precision both accelerators have
@@ -74,8 +78,10 @@ class Profile:
 def choose_profile(catalog: Catalog, model: str, accelerator: str) -> str:
     """The table that speaks best for a model on an accelerator.
 
-    Same accelerator first, then tables with enough points, then the newest engine, then the fewest bits and the
-    smallest group of accelerators, which is how an operator would run it. Static batches never qualify.
+    A table of the user's own overlay first; then of the accelerator itself, of the model itself rather than a sibling
+    of its shape, with enough points, of the newest engine, of the fewest bits and the smallest group of accelerators,
+    which is how an operator would run it. Where no table is of the accelerator, one at a precision it has, of the
+    accelerator whose memory bandwidth is nearest. Static batches never qualify.
 
     Raises
     ------
@@ -89,19 +95,17 @@ def choose_profile(catalog: Catalog, model: str, accelerator: str) -> str:
     }
     if not candidates:
         known = sorted({str(facts["model"]) for facts in catalog.facts("throughput").values() if "model" in facts})
-        raise InputError(
-            Problem(
-                "E136",
-                f"no throughput table for '{model}' in the catalog",
-                hint=f"models with a table: {', '.join(known)}; or give one in an overlay with --catalog",
-            )
-        )
+        hint = f"models with a table: {', '.join(known)}; or give one in an overlay with --catalog"
+        raise InputError(Problem("E136", f"no throughput table for '{model}' in the catalog", hint=hint))
+    same = {name: facts for name, facts in candidates.items() if facts["accelerator"] == accelerator}
+    distance = dict.fromkeys(candidates, (0.0, 0.0)) if same else _distances(catalog, candidates, accelerator)
 
     def rank(item: tuple[str, dict[str, Any]]) -> tuple[Any, ...]:
         profile, facts = item
         return (
+            catalog.is_overlaid("throughput", profile),
+            tuple(-apart for apart in distance[profile]),
             facts["model"] == model,
-            facts["accelerator"] == accelerator,
             facts["points"] >= WELL_COVERED,
             _version(str(facts.get("engine_version", ""))),
             -_bits(str(facts.get("precision", ""))),
@@ -109,8 +113,25 @@ def choose_profile(catalog: Catalog, model: str, accelerator: str) -> str:
             profile,
         )
 
-    same = {name: facts for name, facts in candidates.items() if facts["accelerator"] == accelerator}
     return max((same or candidates).items(), key=rank)[0]
+
+
+def _distances(catalog: Catalog, candidates: Mapping[str, Any], accelerator: str) -> dict[str, tuple[float, float]]:
+    """How unlike each table's accelerator is: precisions it has and ours lacks, then the ratio of bandwidths."""
+    ours = catalog.get("accelerators", accelerator)
+    found: dict[str, tuple[float, float]] = {}
+    for profile, facts in candidates.items():
+        theirs = catalog.get("accelerators", facts["accelerator"])
+        missing = _bits(str(facts["precision"])) < _fewest_bits(ours)
+        known = ours.hbm_tb_per_s is not None and theirs.hbm_tb_per_s is not None
+        apart = abs(log(theirs.hbm_tb_per_s.value / ours.hbm_tb_per_s.value)) if known else inf
+        found[profile] = (float(missing), apart)
+    return found
+
+
+def _fewest_bits(accelerator: Any) -> float:
+    """Bits of the narrowest number format the accelerator multiplies."""
+    return next((bits for bits in (4.0, 8.0) if getattr(accelerator, f"fp{bits:.0f}_dense_tflops") is not None), 16.0)
 
 
 def _siblings(catalog: Catalog, model: str) -> set[str]:
@@ -121,7 +142,9 @@ def _siblings(catalog: Catalog, model: str) -> set[str]:
 
 
 def _version(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.replace("v", "").split(".") if part.isdigit())
+    """A version for comparing; ``1.x`` is a later page than every numbered ``1``."""
+    parts = text.replace("v", "").split(".")
+    return tuple(UNNUMBERED if part == "x" else int(part) for part in parts if part.isdigit() or part == "x")
 
 
 def _bits(precision: str) -> float:
@@ -173,7 +196,7 @@ def fit_law(
     if law != "physical":
         return fit_loglinear(points), None
     fitted = fit_physical(points)
-    if len(points) < WELL_COVERED:
+    if len(points) < ENOUGH_TO_LEAVE_OUT:
         return fitted, None
     errors = leave_one_out(points, fit_physical)
     return fitted, float(sum(abs(error) for error in errors) / len(errors))

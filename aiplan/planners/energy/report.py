@@ -106,7 +106,7 @@ def _context(result: Result, scenario: Scenario[Any]) -> tuple[tuple[str, str], 
     inputs = result.case.inputs
     quoted = "trimmed in two stages" if inputs.energy.trim == "two-stage" else "all draws"
     law = {
-        "physical": "a L_out + b L_in + d L_out (L_in + L_out/2), and two second-order terms",
+        "physical": "a L_out + b L_in + d L_out (L_in + L_out/2) + e L_out²/2 + f L_in²/2",
         "loglinear": "capped log-linear",
     }
     extra = [
@@ -179,7 +179,7 @@ def _sensitivity(result: Result) -> Table:
         Column("energy_wh_at_p95", "at its P95", "Wh"),
     )
     rows = tuple((bar.name, bar.low, bar.high) for bar in result.bars if bar.low != bar.high)
-    title = "What moves the energy of a query: each input at its P5 and P95, the others at their medians"
+    title = "What moves the blend's mean query: each input at its P5 and P95, the others at their medians"
     return Table("sensitivity", title, columns, rows, shown=False)
 
 
