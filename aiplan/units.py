@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 Dimension = tuple[tuple[str, int], ...]
 
@@ -182,6 +183,7 @@ def convertible(key: str, fields: Iterable[str]) -> tuple[str, float] | None:
     return None
 
 
+@lru_cache(maxsize=1024)
 def _unit_if_any(name: str) -> Unit | None:
     try:
         return unit_of(name)

@@ -14,6 +14,7 @@ from aiplan.planners.door import (
     ForceOption,
     FormatOption,
     OutputOption,
+    TableOption,
     emit,
     help_text,
     open_catalog,
@@ -84,6 +85,7 @@ def show(
     ] = None,
     format_: FormatOption = None,
     output: OutputOption = None,
+    table: TableOption = None,
     catalog: CatalogOption = None,
     force: ForceOption = False,
 ) -> None:
@@ -92,7 +94,9 @@ def show(
     opened = open_catalog(catalog)
     one, entry_id = _find(opened, entry, _kind(opened, kind) if kind else None)
     headline, tables = describe_entry(opened, one, entry_id)
-    emit(_report(opened, "catalog-show", headline, tables), format_=format_, output=output, force=force)
+    as_csv = format_ == "csv" or (output or "").endswith(".csv")
+    wanted = table or ("values" if as_csv else None)
+    emit(_report(opened, "catalog-show", headline, tables), format_=format_, output=output, table=wanted, force=force)
 
 
 show.__doc__ = help_text(
@@ -125,7 +129,7 @@ def lint(
         sys.stderr.write(warning.render().replace("error[", "warning[", 1) + "\n")
     if problems:
         raise InputError(problems)
-    sys.stdout.write(f"catalog is clean: {len(warnings)} warning{'s' * (len(warnings) != 1)}\n")
+    sys.stdout.write(f"no errors, {len(warnings)} warning{'s' * (len(warnings) != 1)}\n")
 
 
 lint.__doc__ = help_text(

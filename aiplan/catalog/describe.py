@@ -19,12 +19,12 @@ _OWN = ("name", "source", "grade", "evidence", "conflicts", "exceptions", "point
 _PROVENANCE = ("source", "grade", "evidence")
 _COLUMNS = (
     Column("field", "field"),
-    Column("value", "value"),
+    Column("value", "value", keep=True),
     Column("unit", "unit"),
     Column("range", "range"),
-    Column("grade", "grade"),
+    Column("grade", "grade", keep=True),
     Column("evidence", "evidence"),
-    Column("source", "source"),
+    Column("source", "source", keep=True),
     Column("note", "note"),
 )
 

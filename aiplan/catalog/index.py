@@ -30,7 +30,7 @@ FACTS: dict[str, tuple[str, ...]] = {
         "regime",
     ),
     "servers": ("accelerator", "accelerator_count"),
-    "models": ("name", "shape_of"),
+    "models": ("name", "shape_of", "total_params"),
     "sources": ("title",),
 }
 """Fields kept in the index because a planner chooses between entries by them."""

@@ -37,7 +37,10 @@ def parse_override(text: str) -> Document:
     except (ValueError, RecursionError):
         escaped = value.strip().replace("\\", "\\\\").replace('"', '\\"')
         text = f'{key}= "{escaped}"'
-    return parse_toml(text.encode("utf-8", "surrogatepass"), name)
+    document = parse_toml(text.encode("utf-8", "surrogatepass"), name)
+    if not document.data:  # nothing but a comment
+        raise InputError(Problem("E110", "sets nothing", file=name, hint="e.g. --set facility.pue=1.2"))
+    return document
 
 
 _LONGEST_SHOWN = 100

@@ -217,7 +217,7 @@ def check_values(document: Document) -> None:
             keys += len(value)
             for key in value:
                 if reason := bad_text(key):
-                    found.append((path, f"a key {reason}", "use letters, digits, '-', '_' and '.'"))
+                    found.append(((*path, key), f"is a key that {reason}", "use letters, digits, '-', '_' and '.'"))
             stack.extend(((*path, key), child) for key, child in reversed(value.items()))
         elif isinstance(value, list):
             stack.extend(((*path, index), child) for index, child in reversed(list(enumerate(value))))

@@ -112,7 +112,7 @@ def input_record(record: InputRecord) -> dict[str, Any]:
 
 def _table_info(table: Table) -> dict[str, Any]:
     """What a reader needs beside the records to show a table to people."""
-    columns = [{"id": c.id, "label": c.label or c.id, "unit": c.unit} for c in table.columns]
+    columns = [{"id": c.id, "label": c.label or c.id, "unit": c.unit, "keep": c.keep} for c in table.columns]
     assumed = [[row, column] for row, column in sorted(table.assumed)]
     return {"title": table.title, "shown": table.shown, "columns": columns, "assumed": assumed}
 

@@ -72,11 +72,15 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table: its id carries the unit, ``label`` and ``unit`` are for people."""
+    """A column of a table: its id carries the unit, ``label`` and ``unit`` are for people.
+
+    ``keep`` marks what a reader came for: it stays on a narrow terminal while others make room.
+    """
 
     id: str
     label: str = ""
     unit: str | None = None
+    keep: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,7 @@ _COLUMN = {
     "id": "key in the records",
     "label": "heading for people",
     "unit": "unit of the column; null when it has none",
+    "keep": "whether the column stays on a narrow terminal while others make room",
 }
 
 

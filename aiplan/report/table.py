@@ -91,8 +91,9 @@ def _draw_table(page: Page, table: Table) -> None:
     for index, column in enumerate(table.columns):
         numeric = view.is_numeric(table, index)
         cells = view.table_cells(table, index, align=True)
-        # The first column names the rows; of the others the last is the first to go.
-        columns.append(Column(column.label or column.id, cells, column.unit or "", right=numeric, rank=index))
+        # The first column names the rows; of the others the last is the first to go, unless it is to be kept.
+        rank = 0 if column.keep else index
+        columns.append(Column(column.label or column.id, cells, column.unit or "", right=numeric, rank=rank))
     dropped = page.table(columns)
     if dropped:
         names = ", ".join(column.head for column in dropped)
@@ -139,13 +140,25 @@ def _draw_closing(page: Page, report: Report) -> None:
         return
     page.blank()
     hints = []
-    if report.lines:
+    if report.lines and report.inputs:
         hints.append((f"--explain {report.lines[0].id}", "where a number comes from"))
     hidden = [table.id for table in report.tables if not table.shown]
     if hidden:
         hints.append((f"--table {'|'.join(hidden)}", "more detail"))
     hints.append((f"--format {'|'.join(name for name in FORMATS if name != 'table')}", "data for other tools"))
-    page.pairs(hints)
+    for option, meaning in hints:
+        page.paragraph(f"{meaning}: {option}", lead=(page.dot, "dim"), hang=2)
+
+
+def _draw_sources(page: Page, report: Report) -> None:
+    """Where the headline's number comes from, by title."""
+    first = report.lines[0].sources if report.lines else ()
+    titles = list(dict.fromkeys(report.sources.get(source, source) for source in first))
+    if titles:
+        page.blank()
+        page.paragraph((f"Sources of {report.lines[0].id}", "bold"))
+        for title in titles:
+            page.paragraph(title, lead=(page.dot, "dim"), hang=2)
 
 
 def render_table(
@@ -189,5 +202,6 @@ def render_table(
             page.blank()
             _draw_table(page, shown)
     _draw_notes(page, report)
+    _draw_sources(page, report)
     _draw_closing(page, report)
     return page.text()

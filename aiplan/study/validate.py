@@ -161,7 +161,7 @@ def _missing_table(items: tuple[NotReproduced, ...]) -> Table:
         Column("what", "what"),
         Column("published", "published"),
         Column("source", "source"),
-        Column("reason", "why not"),
+        Column("reason", "why not", keep=True),
     )
     rows: tuple[tuple[Cell, ...], ...] = tuple((item.what, item.published, item.source, item.reason) for item in items)
     return Table("not_reproduced", "Published, but not reproduced", columns, rows)

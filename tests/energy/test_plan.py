@@ -183,7 +183,7 @@ def test_every_shipped_server_answers() -> None:
     [
         ('serving.models=["deepseek-r1", "llama-9"]', "E121", "did you mean"),
         ("serving.server=dgx-h1000", "E121", "dgx-h100"),
-        ("energy.blend.weights={mixtral-8x22b=1}", "E130", "serving.models"),
+        ("energy.blend.weights={mixtral-8x22b=1}", "E130", "energy.blend.weights"),
         ("power.mode=fraction", "E132", "rated_power_fraction"),
         ('serving.models=["gpt3-175b"]', "E136", "models with a table"),
         ("serving.profiles={deepseek-r1='nothing'}", "E121", ""),

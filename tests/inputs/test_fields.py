@@ -195,7 +195,7 @@ def test_a_wrong_number_in_another_unit_is_reported_where_it_stands() -> None:
         ("pue = 11", ("pue",), "must be >= 1 and <= 10, got 11", "unit", "E102"),
         ("share = { normal = { mean = 0.5, sd = 0.1 } }", ("share",), "must stay >= 0 and <= 1", "truncate", "E102"),
         ("power_w = { uniform = { low = -1, high = 9 } }", ("power_w",), "must stay > 0", "truncate = true", "E102"),
-        ("power_w = { choice = { values = [0, 3, 4] } }", ("power_w",), "must stay > 0", "truncate", "E102"),
+        ("share = { choice = { values = [0, 3], weights = [0.6, 0.4] } }", ("share",), "must stay", "cut", "E102"),
         ("share = { uniform = { low = 2, high = 1 } }", ("share", "uniform"), "low must be below", "example", "E102"),
     ],
 )  # fmt: skip

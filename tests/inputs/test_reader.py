@@ -140,8 +140,9 @@ def test_characters_no_text_may_hold(char: str) -> None:
     assert (problem.code, problem.path, problem.line) == ("E006", "a.b[1]", 2)
     assert f"U+{ord(char):04X}" in problem.message
     (problem,) = refusal(f'[a]\n"x{escape}y" = 1')
-    assert (problem.code, problem.path) == ("E006", "a")
+    assert (problem.code, problem.path, problem.line) == ("E006", 'a."x y"', 2)
     assert char not in problem.render()
+    assert refusal(f'"{escape}" = 1')[0].line == 1
 
 
 def test_ordinary_text_may_enter() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aiplan.errors import InputError, Problem
-from aiplan.planners.energy.measured import Placed, find_columns, place
+from aiplan.planners.energy.measured import Placed, cells_of, find_columns, place
 from aiplan.planners.serving.power import DecodeLoad, Device, activity
 from aiplan.planners.serving.power_constants import POWER_CONSTANTS
 from aiplan.planners.serving.power_fit import PowerSample, leave_one_out
@@ -37,7 +37,7 @@ def power_accuracy_table(catalog: Catalog, data: Path) -> Table:
 
     rows = read_csv(data / ROWS)
     names = find_columns(rows)
-    cells = [{key: row[column] for key, column in names.items()} for row in rows.rows]
+    cells = [cells_of(row, names) for row in rows.rows]
     placed = [place(number, row, catalog) for number, row in enumerate(cells)]
     outside = [item.number for item in placed if item.group not in CLASSES]
     if outside:

@@ -6,6 +6,7 @@ model's power depends on, and the inputs themselves.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -13,25 +14,15 @@ from aiplan.errors import InputError, Problem
 from aiplan.inputs.quantity import Quantity, constant
 from aiplan.planners.energy.case import Case, ModelCase
 from aiplan.planners.energy.inputs import EnergyInputs
+from aiplan.planners.energy.notes import Notes
 from aiplan.planners.energy.place import place_numbers
 from aiplan.planners.energy.profiles import Profile, carried_to, choose_profile, load_profile
 from aiplan.planners.parameters import Parameters
 from aiplan.planners.serving.power_constants import FALLBACK_SHARE
-from aiplan.report.model import Warn
 from aiplan.uncertainty.distributions import Lognormal
 
 if TYPE_CHECKING:
     from aiplan.catalog.loader import Catalog
-
-STALE_DAYS = 365
-
-_NOTES = {
-    "W-ENERGY-CARRIED": "no table for the server's accelerator; another's scaled by bandwidth and FLOP/s, which "
-    "misses by a factor of 1.25 (median) to 2.7 (P90): {items}",
-    "W-ENERGY-OTHER-SERVER": "tables of another accelerator than the server's: {items}",
-    "W-ENERGY-STALE": "tables more than a year older than the scenario; engines have become faster since: {items}",
-    "W-ENERGY-EXTRAPOLATED": "typical lengths outside those of the table: {items}",
-}
 
 
 def build_case(inputs: EnergyInputs, catalog: Catalog, as_of: date | None) -> Case:
@@ -55,15 +46,20 @@ class _Builder:
     def __init__(self, inputs: EnergyInputs, catalog: Catalog, as_of: date | None) -> None:
         self.inputs, self.catalog, self.as_of = inputs, catalog, as_of
         self.parameters = Parameters()
-        self.notes: dict[str, list[str]] = {}
+        self.notes = Notes()
         self.problems: list[Problem] = []
+        self.models: list[str] = []
+        self.profiles: dict[str, str] = {}
+        self.rated: dict[str, Quantity] = {}
 
     def build(self) -> Case:
         inputs = self.inputs
         server = self._lookup("servers", inputs.serving.server, "serving.server")
         self._workload()
-        ids = self._model_ids()
-        blend = self._blend(ids)
+        self.models = ids = self._model_ids()
+        blend = self._blend()
+        self.profiles = self._by_model(inputs.serving.profiles, "serving.profiles")
+        self.rated = self._by_model(inputs.power.rated_power_by_model_w, "power.rated_power_by_model_w")
         if server is not None:
             self._server(server)
         models = [case for case in (self._model(model, server) for model in ids if server) if case]
@@ -71,6 +67,9 @@ class _Builder:
         self._levers_and_fleet()
         if self.problems or server is None:
             raise InputError(self.problems)
+        medians = self.parameters.medians()
+        self.notes.of_options(inputs)
+        self.notes.of_rating(inputs, medians, server.accelerator_count)
         context = (
             ("Boundary", inputs.energy.boundary),
             ("Server", server.name),
@@ -83,7 +82,7 @@ class _Builder:
             self.parameters,
             self.catalog.resolve("servers", inputs.serving.server),
             server.accelerator_count,
-            tuple(self._warn()),
+            (*self.notes.warnings(), *self.parameters.tail_warnings()),
             context,
         )
 
@@ -119,7 +118,7 @@ class _Builder:
         if serving.production_fraction is not None:
             label = "throughput in production over the offline maximum"
             add("serving.production_fraction", label, serving.production_fraction, low=0, high=1)
-        if serving.input_token_weight is not None:
+        if serving.input_token_weight is not None and serving.law == "loglinear":
             add(
                 "serving.input_token_weight",
                 "answer tokens a prompt token counts as",
@@ -136,34 +135,15 @@ class _Builder:
                 self._gather(error, "serving.models")
         return list(found)
 
-    def _blend(self, ids: list[str]) -> dict[str, str]:
+    def _blend(self) -> dict[str, str]:
+        table = "energy.blend.weights"
         blend: dict[str, str] = {}
-        for name, weight in self.inputs.energy.blend.weights.items():
-            try:
-                model = self.catalog.resolve("models", name)
-            except InputError as error:
-                self._gather(error, "energy.blend.weights")
-                continue
-            if model not in ids:
-                self.problems.append(
-                    Problem(
-                        "E130",
-                        f"energy.blend.weights names '{model}', which serving.models does not list",
-                        "energy.blend.weights",
-                        hint=f"add it to serving.models: {', '.join(ids)}",
-                    )
-                )
-            path = f"energy.blend.weights.{model}"
+        for model, weight in self._by_model(self.inputs.energy.blend.weights, table, listed=True).items():
+            path = f"{table}.{model}"
             blend[model] = self.parameters.add(path, f"share of {model} in the blend", weight, low=0)
         if not sum(self.parameters.items[path].quantity.value for path in blend.values()) and not self.problems:
-            self.problems.append(
-                Problem(
-                    "E131",
-                    "energy.blend.weights are all zero",
-                    "energy.blend.weights",
-                    hint="give at least one model a share",
-                )
-            )
+            hint = "give at least one model a share"
+            self.problems.append(Problem("E131", f"{table} are all zero", table, hint=hint))
         return blend
 
     def _server(self, server: Any) -> None:
@@ -188,7 +168,7 @@ class _Builder:
             high=1,
         )
         add("power.busy_fraction", "busy share of provisioned time", power.busy_fraction, low=0, high=1)
-        if power.mode != "component":
+        if power.mode == "fraction":
             if power.rated_power_fraction is None:
                 self.problems.append(
                     Problem(
@@ -235,14 +215,38 @@ class _Builder:
                 high=1,
             )
 
+    def _by_model(self, table: Mapping[str, Any], path: str, *, listed: bool = False) -> dict[str, Any]:
+        """A table keyed by model names, keyed by ids.
+
+        A name nobody knows and a model named twice are problems, and so is one that is not served but must be
+        (``listed``).
+        """
+        found: dict[str, Any] = {}
+        for name, value in table.items():
+            try:
+                model = self.catalog.resolve("models", name)
+            except InputError as error:
+                self._gather(error, f"{path}.{name}")
+                continue
+            if model in found:
+                message = f"{path} names '{model}' twice, once as '{name}'"
+                self.problems.append(Problem("E130", message, f"{path}.{name}", hint="keep one of the two"))
+            found[model] = value
+        absent = [model for model in found if model not in self.models]
+        if absent and listed and self.models:
+            message = f"{path} names models that serving.models does not list: {', '.join(absent)}"
+            hint = f"list them, or give the blend anew: --set '{path}={{\"{self.models[0]}\" = 1}}'"
+            self.problems.append(Problem("E130", message, path, hint=hint))
+        elif absent and not listed:
+            self.notes.add("W-ENERGY-INACTIVE", f"{path} of {', '.join(absent)} (not in serving.models)")
+        return found
+
     def _model(self, model: str, server: Any) -> ModelCase | None:
-        serving, power, add = self.inputs.serving, self.inputs.power, self.parameters.add
-        wanted = {self.catalog.names("models").resolve(name): table for name, table in serving.profiles.items()}
+        serving, add = self.inputs.serving, self.parameters.add
         try:
-            chosen = wanted.get(model)
-            profile = load_profile(
-                self.catalog, chosen or choose_profile(self.catalog, model, server.accelerator), serving.law
-            )
+            chosen = self.profiles.get(model)
+            name = chosen or choose_profile(self.catalog, model, server.accelerator)
+            profile = load_profile(self.catalog, name, serving.law)
             if chosen is None:
                 profile = carried_to(profile, self.catalog, server.accelerator)
             entry = self.catalog.get("models", model)
@@ -250,13 +254,15 @@ class _Builder:
         except InputError as error:
             self._gather(error, f"serving.models: {model}")
             return None
-        self._check_profile(model, profile, server)
-        rated = power.rated_power_by_model_w.get(model)
+        medians = self.parameters.medians()
+        self.notes.of_table(model, profile, server.accelerator, self.as_of)
+        self.notes.of_lengths(model, profile, medians)
+        self.notes.of_memory(model, profile, float(entry.total_params), accelerator)
+        rated = self.rated.get(model)
         rated_path = "power.rated_power_w"
         if rated is not None:
-            rated_path = add(
-                f"power.rated_power_by_model_w.{model}", f"rated power of the server of {model}", rated, unit="W", low=0
-            )
+            label = f"rated power of the server of {model}"
+            rated_path = add(f"power.rated_power_by_model_w.{model}", label, rated, unit="W", low=0)
         return ModelCase(
             model,
             entry.name,
@@ -324,36 +330,10 @@ class _Builder:
             path, f"kg CO2e of one {accelerator.name}", accelerator.embodied_kg, low=0, unit="kg"
         )
 
-    def _check_profile(self, model: str, profile: Profile, server: Any) -> None:
-        """Note what a reader needs to know: old data, another accelerator, lengths outside the table."""
-        if self.as_of and profile.measured_on and (self.as_of - profile.measured_on).days > STALE_DAYS:
-            self._note("W-ENERGY-STALE", f"{model} ({profile.measured_on})")
-        if profile.carried_from:
-            self._note("W-ENERGY-CARRIED", f"{model} (from {profile.carried_from})")
-        elif profile.accelerator != server.accelerator:
-            self._note("W-ENERGY-OTHER-SERVER", f"{model} ({profile.accelerator})")
-        medians = self.parameters.medians()
-        for regime in ("short", "long"):
-            prefix = "long_" if regime == "long" else ""
-            typical = (medians[f"workload.{prefix}input_tokens"], medians[f"workload.{prefix}output_tokens"])
-            if self.inputs.serving.law == "physical" and not profile.covers(*typical):
-                self._note("W-ENERGY-EXTRAPOLATED", f"{model} {regime} ({profile.range_text})")
-
-    def _note(self, code: str, item: str) -> None:
-        self.notes.setdefault(code, []).append(item)
-
-    def _warn(self) -> list[Warn]:
-        """One warning for each kind of note, naming the models it holds for."""
-        found = [
-            Warn(code, text.format(items=", ".join(self.notes[code])), "serving.models")
-            for code, text in _NOTES.items()
-            if code in self.notes
-        ]
-        return found + self.parameters.tail_warnings()
-
     def _facility(self) -> None:
+        known = len(self.problems)
         found = place_numbers(self.inputs.facility, self._lookup)
-        if "pue" not in found:
+        if "pue" not in found and len(self.problems) == known:  # an operator nobody knows is the one problem
             hint = "add pue = ..., or an operator whose PUE the catalog knows"
             self.problems.append(Problem("E135", "facility.pue is missing", "facility.pue", hint=hint))
         for name, (label, quantity) in found.items():

@@ -85,14 +85,15 @@ def measured(
     rows: Annotated[Path, typer.Argument(metavar="FILE.csv", help="Rows of measured throughput.", show_default=False)],
     format_: FormatOption = None,
     output: OutputOption = None,
+    table: TableOption = None,
     catalog: CatalogOption = None,
     force: ForceOption = False,
 ) -> None:
     from aiplan.planners.energy.measured import measured_report
 
     report, unknown = measured_report(rows, open_catalog(catalog))
-    emit(report, format_=format_ or ("csv" if output is None else None), output=output, table="rows", force=force,
-         read=(rows,))  # fmt: skip
+    chosen = format_ or ("csv" if output is None else None)
+    emit(report, format_=chosen, output=output, table=table or "rows", force=force, read=(rows,))
     if unknown:
         raise typer.Exit(2)
 
@@ -100,6 +101,7 @@ def measured(
 measured.__doc__ = help_text(
     "Accelerator watts and J per output token of rows whose throughput was measured. Columns: model, hardware, "
     "n_gpus, precision, output_tok_s, concurrency, isl, osl; ML.ENERGY's column names are understood too. Rows keep "
-    "their order; a row that cannot be placed keeps its place, says why, and the exit code is 2.",
+    "their order; a row that cannot be placed keeps its place, says why, and the exit code is 2. Without --format the "
+    "rows are written as CSV.",
     ("aiplan energy measured runs.csv", "aiplan energy measured runs.csv -o watts.csv"),
 )

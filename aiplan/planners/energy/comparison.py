@@ -40,7 +40,8 @@ _COLUMNS = (
     Column("boundary_factor", "x boundary"),
     Column("pue_factor", "x PUE"),
     Column("token_factor", "x tokens"),
-    Column("normalised_wh", "on our terms", "Wh"),
+    Column("own_length_wh", "own length", "Wh"),
+    Column("normalised_wh", "on our terms", "Wh", keep=True),
     Column("evidence", "evidence"),
     Column("grade", "grade"),
     Column("source", "source"),
@@ -91,15 +92,16 @@ def published_report(catalog: Catalog, boundary: str, pue: float, input_tokens: 
         )
         rows.append(_row(entry_id, entry, estimate, moved))
         used[entry.source] = catalog.title(entry.source)
-    rows.sort(key=lambda row: (row[11] is None, row[11] or 0.0, row[0]))
-    moved_values = [row[11] for row in rows if row[11] is not None]
-    marks = frozenset((number, "normalised_wh") for number, row in enumerate(rows) if row[13] == "assumption")
+    rows.sort(key=lambda row: (row[12] is None, row[12] or 0.0, row[0]))
+    moved_values = [row[12] for row in rows if row[12] is not None]
+    marks = frozenset((number, "normalised_wh") for number, row in enumerate(rows) if row[14] == "assumption")
     terms = f"{boundary}, PUE {pue:g}, {input_tokens:g} prompt and {output_tokens:g} answer tokens"
     return Report(
         planner="energy-published",
         title="Public estimates of energy per query, on one set of terms",
         headline=f"On one set of terms ({terms}) {len(moved_values)} of {len(rows)} public estimates span "
-        f"{min(moved_values):.2g} to {max(moved_values):.2g} Wh; as printed they are not comparable.",
+        f"{min(moved_values):.2g} to {max(moved_values):.2g} Wh; as printed they are not comparable. The others lack "
+        "token counts or a boundary, among them Google's and OpenAI's.",
         scenario=Origin("published", ""),
         catalog=Origin("hardware_catalog", catalog.sha256, catalog.version),
         seed=0,
@@ -184,6 +186,7 @@ def _row(entry_id: str, entry: Any, estimate: Estimate, moved: NormalisedEstimat
         moved.boundary_factor,
         moved.pue_factor,
         moved.token_factor,
+        moved.own_length_wh,
         moved.normalised_wh,
         entry.evidence,
         entry.grade,

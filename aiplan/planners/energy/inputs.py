@@ -52,20 +52,20 @@ class Serving(Section):
     law_error: bool = True
     """Sample the leave-one-out error of the throughput law."""
     input_token_weight: NonNegative | None = None
-    """Prompt tokens counted as this many answer tokens each (the paper's sensitivity option)."""
+    """Prompt tokens counted as this many answer tokens each (the paper's sensitivity option, law loglinear)."""
 
 
 class Power(Section):
     """Watts of a server while it answers, and while it waits."""
 
     mode: Literal["component", "fraction", "load"] = "component"
-    """Accelerators plus host; a share of the rating; or a share of the rating that rises with load."""
+    """Accelerators plus host; a given share of the rating; or the paper's share of the rating that rises with load."""
     rated_power_w: Positive | None = None
     """Rated power of the server; the catalog's where absent."""
     rated_power_by_model_w: dict[Text, Positive] = Field(default_factory=dict)
     """Rated power of the server that answers for one model, where it differs."""
     rated_power_fraction: quantity(sane=(0.0, 3.0)) | None = None  # type: ignore[valid-type]
-    """Server power over its rating (modes fraction and load; load multiplies by it)."""
+    """Server power over its rating (mode fraction)."""
     tdp_fraction: quantity(0.0, 1.5) | None = None  # type: ignore[valid-type]
     """Accelerator power over its TDP (mode component); measured value of the catalog where absent."""
     host_power_w: NonNegative | None = None

@@ -53,6 +53,18 @@ PROMPT_BY_TASK = {
 DEFAULT_PROMPT = 250.0
 DEFAULT_OUTPUT = 500.0
 
+# What a deployment can have; outside, a cell is a slip.
+LIMITS = {
+    "n_gpus": (1, 1e5),
+    "dp": (1, 1e5),
+    "concurrency": (1e-3, 1e7),
+    "isl": (0, 1e8),
+    "osl": (1, 1e8),
+    "output_tok_s": (1e-6, 1e9),
+}
+WHOLE = frozenset({"n_gpus", "dp"})
+UNSAID = frozenset({"", "-", "n/a", "na", "none", "null", "auto", "nan"})
+
 _OUT = (
     "power_w",
     "energy_j_per_token",
@@ -92,14 +104,15 @@ def measured_report(path: Path, catalog: Catalog) -> tuple[Report, int]:
     placed: list[Placed] = []
     for number, row in enumerate(rows.rows):
         try:
-            placed.append(place(number, {key: row[column] for key, column in names.items()}, catalog))
+            placed.append(place(number, cells_of(row, names), catalog))
         except (InputError, ValueError) as error:
             hint = getattr(error, "hint", "")
             out[number]["warning"] = f"{error}; {hint}" if hint else str(error)
     for group in sorted({item.group for item in placed}):
         _predict([item for item in placed if item.group == group], group, out)
     unknown = sum(1 for row in out if row["power_w"] is None)
-    columns = tuple(Column(name) for name in (*rows.columns, *(name for name in _OUT if name not in rows.columns)))
+    names_out = (*rows.columns, *(name for name in _OUT if name not in rows.columns))
+    columns = tuple(Column(name, keep=name in _OUT[:2]) for name in names_out)
     cells = tuple(
         tuple(out[number].get(column.id, row.get(column.id)) for column in columns)
         for number, row in enumerate(rows.rows)
@@ -129,34 +142,39 @@ def measured_report(path: Path, catalog: Catalog) -> tuple[Report, int]:
     )
 
 
-def find_columns(rows: Rows) -> dict[str, str]:
-    """Which column of the file holds which quantity.
+def find_columns(rows: Rows) -> dict[str, tuple[str, ...]]:
+    """Which columns of the file hold which quantity, best first; headers in any case.
 
     Raises
     ------
     InputError naming every required column that is missing.
     """
-    found = {key: next((name for name in names if name in rows.columns), None) for key, names in COLUMNS.items()}
-    missing = [key for key in REQUIRED if found[key] is None]
-    if missing:
-        raise InputError(
-            [
-                Problem(
-                    "E139",
-                    f"has no column '{key}'",
-                    "",
-                    rows.name,
-                    1,
-                    1,
-                    hint=f"name it one of {', '.join(COLUMNS[key])}",
-                )
-                for key in missing
-            ]
-        )
-    return {key: name for key, name in found.items() if name is not None}
+    by_lower = {column.lower(): column for column in rows.columns}
+    found = {key: tuple(by_lower[name] for name in names if name in by_lower) for key, names in COLUMNS.items()}
+    if len(rows.columns) == 1 and ";" in rows.columns[0]:
+        hint = "save it with commas between the cells"
+        raise InputError(Problem("E139", "has semicolons between its columns", "", rows.name, 1, 1, hint=hint))
+    problems = [
+        Problem("E139", f"has no column '{key}'", "", rows.name, 1, 1, hint=f"name it one of {', '.join(COLUMNS[key])}")
+        for key in REQUIRED
+        if not found[key]
+    ]
+    if problems:
+        raise InputError(problems)
+    return found
+
+
+def cells_of(row: dict[str, str], columns: dict[str, tuple[str, ...]]) -> dict[str, str]:
+    """A row's texts by quantity: the first of its columns that says something."""
+    said = {
+        key: next((row[name] for name in names if row[name].strip().lower() not in UNSAID), "")
+        for key, names in columns.items()
+    }
+    return {key: text for key, text in said.items() if text}
 
 
 def _number(row: dict[str, str], key: str, default: float) -> float:
+    """A number of a row; raises ValueError for what no deployment can have."""
     text = row.get(key, "")
     if not text:
         return default
@@ -164,8 +182,11 @@ def _number(row: dict[str, str], key: str, default: float) -> float:
         value = float(text)
     except ValueError:
         raise ValueError(f"{key} is no number: '{text[:40]}'") from None
-    if not math.isfinite(value) or value < 0:
-        raise ValueError(f"{key} must be finite and not negative, got {text[:40]}")
+    low, high = LIMITS[key]
+    if not low <= value <= high:
+        raise ValueError(f"{key} must lie between {low:g} and {high:g}, got {text[:40]}")
+    if key in WHOLE and value != int(value):
+        raise ValueError(f"{key} must be a whole number, got {text[:40]}")
     return value
 
 
@@ -177,6 +198,9 @@ def place(number: int, row: dict[str, str], catalog: Catalog) -> Placed:
     InputError or ValueError saying why it cannot be placed.
     """
     notes: list[str] = []
+    missing = [key for key in REQUIRED if key not in row]
+    if missing:
+        raise ValueError(f"{' and '.join(missing)} missing")
     model = catalog.get("models", row["model"])
     accelerator_id = catalog.resolve("accelerators", row["hardware"])
     accelerator = catalog.get("accelerators", accelerator_id)
@@ -185,23 +209,21 @@ def place(number: int, row: dict[str, str], catalog: Catalog) -> Placed:
     if precision not in EXPERT_BYTES:
         raise ValueError(f"precision '{given[:40]}' is not known; one of {', '.join(EXPERT_BYTES)}")
     rate = _number(row, "output_tok_s", 0.0)
-    if rate == 0:
-        raise ValueError("output_tok_s must be above 0")
     prompt = _number(row, "isl", math.nan)
     if math.isnan(prompt):
         prompt = PROMPT_BY_TASK.get(row.get("task", ""), DEFAULT_PROMPT)
         notes.append(f"prompt length assumed {prompt:g}")
     output = _number(row, "osl", math.nan)
-    if math.isnan(output) or output == 0:
+    if math.isnan(output):
         output = DEFAULT_OUTPUT
         notes.append(f"answer length assumed {output:g}")
     fields = decode_fields(
         model,
-        accelerators=_number(row, "n_gpus", 1.0) or 1.0,
+        accelerators=_number(row, "n_gpus", 1.0),
         tokens_per_s=rate,
-        batch=_number(row, "concurrency", math.nan) or math.nan,
+        batch=_number(row, "concurrency", math.nan),
         precision=precision,
-        replicas=max(_number(row, "dp", 1.0), 1.0),
+        replicas=_number(row, "dp", 1.0),
         prompt_tokens=prompt,
         output_tokens=output,
     )
@@ -221,13 +243,17 @@ def _predict(items: list[Placed], group: str, out: list[dict[str, Any]]) -> None
     constants = POWER_CONSTANTS[group]
     load = DecodeLoad(**{name: np.array([item.fields[name] for item in items]) for name in items[0].fields})
     device = Device(*np.array([item.device for item in items]).T)
-    inferred = activity(load, device).batch_inferred
+    busy = activity(load, device)
+    inferred = busy.batch_inferred
+    beyond = (busy.mbu > 1) | (busy.compute > 1)
     power = accelerator_power_w(load, device, constants)
     low, high = power_interval_w(power, constants, inferred)
     rate = np.array([item.fields["tokens_per_s"] for item in items])
     energy = [energy_j_per_output_token(watts, rate) for watts in (power, low, high)]
     for index, item in enumerate(items):
         notes = [*item.notes, *(["batch inferred"] if inferred[index] else [])]
+        if beyond[index]:
+            notes.append("the throughput is beyond the accelerators' peak: check the row")
         if group == "other":
             notes.append("accelerator not measured: constants of H100 and B200 pooled")
         values = [float(power[index]), *(float(part[index]) for part in energy)]

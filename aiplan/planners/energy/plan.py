@@ -346,8 +346,15 @@ def _mean_servers(
         for regime in REGIMES
     ]
     queries = float(np.mean(values["workload.queries_per_day"]))
-    busy = float(np.mean(values["power.busy_fraction"]))
+    # Idle time is paid for as 1/u, so the servers that idle are counted the same way.
+    busy = 1 / float(np.mean(1 / np.asarray(values["power.busy_fraction"])))
     return float(fleets.node_count(seconds, [queries * (1 - long_share), queries * long_share], busy))
+
+
+def _ratio(over: Value, under: Value) -> Array:
+    """A quotient, 0 where there is nothing to divide by: such a line is null and has no effects to show."""
+    over, under = np.broadcast_arrays(np.asarray(over, dtype=np.float64), np.asarray(under, dtype=np.float64))
+    return np.divide(over, under, out=np.zeros(over.shape), where=under != 0)
 
 
 def point(case: Case, values: Values) -> dict[str, Value]:
@@ -364,10 +371,10 @@ def point(case: Case, values: Values) -> dict[str, Value]:
     out: dict[str, Value] = {f"model:{m}:{r}": one.energy_wh(energy.boundary) for (m, r), one in served.items()}
     out["energy_per_query_wh"] = blended("short", energy.boundary)
     out["energy_per_long_query_wh"] = blended("long", energy.boundary)
-    out["long_to_short_ratio"] = out["energy_per_long_query_wh"] / out["energy_per_query_wh"]
+    out["long_to_short_ratio"] = _ratio(out["energy_per_long_query_wh"], out["energy_per_query_wh"])
     by_boundary = [blended("short", boundary) for boundary in BOUNDARIES]
     for name, inner, outer in zip(("host", "idle", "pue"), by_boundary, by_boundary[1:], strict=False):
-        out[f"boundary_factor_{name}"] = outer / inner
+        out[f"boundary_factor_{name}"] = _ratio(outer, inner)
     out["prompt_energy_share"] = sum(w * served[m, "short"].prompt_share for m, w in weights.items())
     out |= _footprint(blended("short", "facility"), values)
     if _embodied_known(case, weights):

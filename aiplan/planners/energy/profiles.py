@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiplan.errors import InputError, Problem
 from aiplan.planners.energy.throughput import ConstantLaw, LengthRange, LogLinearLaw, PhysicalLaw
+from aiplan.planners.serving.load import peak_tflops, weight_bytes
 
 if TYPE_CHECKING:
     from aiplan.catalog.loader import Catalog
@@ -21,7 +22,6 @@ ENOUGH_TO_LEAVE_OUT = 7
 UNNUMBERED = 1_000
 # Mean absolute error of a normal is this many standard deviations.
 MEAN_ABSOLUTE_OF_NORMAL = 0.7979
-MINIMUM_RATIOS = 2  # bandwidth, and FLOP/s at one precision both accelerators have
 
 FEW_POINTS_ERROR = 0.15
 """Relative error of a table too small to leave a point out [1]: fits to three random points of a fuller table
@@ -65,14 +65,9 @@ class Profile:
         """Whether a query's lengths lie inside the table's."""
         return bool(self.range.contains(input_tokens, output_tokens))
 
-    @property
-    def range_text(self) -> str:
-        """The lengths of the table for people."""
-        lengths = self.range
-        return (
-            f"{lengths.input_min:.0f}-{lengths.input_max:.0f} prompt, "
-            f"{lengths.output_min:.0f}-{lengths.output_max:.0f} answer tokens"
-        )
+    def overflow(self, total_params: float, hbm_gb: float) -> float:
+        """Weights over the memory of the group [1]; above 1 the model does not fit."""
+        return weight_bytes(total_params, self.precision) / (self.accelerator_count * hbm_gb * 1e9)
 
 
 def choose_profile(catalog: Catalog, model: str, accelerator: str) -> str:
@@ -94,7 +89,8 @@ def choose_profile(catalog: Catalog, model: str, accelerator: str) -> str:
         if facts.get("model") in shapes and facts.get("regime", "offline_max") == "offline_max"
     }
     if not candidates:
-        known = sorted({str(facts["model"]) for facts in catalog.facts("throughput").values() if "model" in facts})
+        tables = catalog.facts("throughput").values()
+        known = sorted({str(table["model"]) for table in tables if table.get("regime", "offline_max") == "offline_max"})
         hint = f"models with a table: {', '.join(known)}; or give one in an overlay with --catalog"
         raise InputError(Problem("E136", f"no throughput table for '{model}' in the catalog", hint=hint))
     same = {name: facts for name, facts in candidates.items() if facts["accelerator"] == accelerator}
@@ -135,10 +131,14 @@ def _fewest_bits(accelerator: Any) -> float:
 
 
 def _siblings(catalog: Catalog, model: str) -> set[str]:
-    """The entry whose shape a model shares: its tables hold for the sibling too."""
-    raw, _ = catalog.raw("models", model)
-    parent = raw.get("shape_of")
-    return {str(parent)} if parent else set()
+    """Models of the same shape, to the parameter: a table of one holds for the others."""
+    facts = catalog.facts("models")
+
+    def shape(name: str) -> object:
+        parent = facts.get(name, {}).get("shape_of")
+        return facts.get(parent or name, {}).get("total_params")
+
+    return {name for name in facts if shape(name) == shape(model) is not None}
 
 
 def _version(text: str) -> tuple[int, ...]:
@@ -153,33 +153,43 @@ def _bits(precision: str) -> float:
 
 
 def carried_to(profile: Profile, catalog: Catalog, accelerator_id: str) -> Profile:
-    """A table measured on one accelerator, as an estimate for another: scaled by bandwidth and FLOP/s.
+    """A table measured on one accelerator, as an estimate for another.
 
-    Only physical laws can be carried; others, and pairs whose specifications the catalog lacks, come back
-    unchanged.
+    Scaled by memory bandwidth, and by dense FLOP/s at the precision each of the two computes in. Where the other
+    lacks the table's number format it runs the next wider one and reads as many times more bytes. Only physical laws
+    can be carried; others, and pairs whose specifications the catalog lacks, come back unchanged.
     """
     if not isinstance(profile.law, PhysicalLaw) or profile.accelerator == accelerator_id:
         return profile
     here, there = (catalog.get("accelerators", name) for name in (profile.accelerator, accelerator_id))
-    pairs = [(there.hbm_tb_per_s, here.hbm_tb_per_s)]
-    pairs += [
-        (there.fp8_dense_tflops, here.fp8_dense_tflops),
-        (there.bf16_dense_tflops, here.bf16_dense_tflops),
-    ]
-    ratios = [new.value / old.value for new, old in pairs if new is not None and old is not None]
-    if len(ratios) < MINIMUM_RATIOS:
+    try:
+        flops = peak_tflops(there, profile.precision) / peak_tflops(here, profile.precision)
+    except ValueError:
         return profile
-    law = profile.law.scaled(bandwidth_ratio=ratios[0], flops_ratio=ratios[1])
+    if here.hbm_tb_per_s is None or there.hbm_tb_per_s is None:
+        return profile
+    precision = _runs_at(there, profile.precision)
+    bytes_ratio = _bits(precision) / _bits(profile.precision)
+    bandwidth = there.hbm_tb_per_s.value / here.hbm_tb_per_s.value / bytes_ratio
+    law = profile.law.scaled(bandwidth_ratio=bandwidth, flops_ratio=flops)
     return replace(
         profile,
         law=law,
         accelerator=accelerator_id,
+        precision=precision,
         carried_from=profile.accelerator,
         loo_error=None,
         relative_error=TRANSFER_ERROR,
         grade="estimate",
         evidence="derived",
     )
+
+
+def _runs_at(accelerator: Any, precision: str) -> str:
+    """The number format weights are kept in; weight-only formats need no units for them."""
+    if precision in ("mxfp4", "int4", "w4a16") or _bits(precision) >= _fewest_bits(accelerator):
+        return precision
+    return {8.0: "fp8", 16.0: "bf16"}[_fewest_bits(accelerator)]
 
 
 def fit_law(

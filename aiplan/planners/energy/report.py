@@ -99,18 +99,30 @@ def _headline(result: Result) -> str:
         return f"A query to {blend} takes {energy.get('value') or 0:.2g} Wh."
     text = f"A typical query to {blend} takes {middle:.2g} Wh (middle half {low:.2g} to {high:.2g})"
     fleet = result.lines.get("fleet_energy_gwh_per_day")
-    return f"{text}; the fleet {fleet['value']:.2g} GWh per day." if fleet and fleet["value"] else f"{text}."
+    if not fleet or not fleet["value"]:
+        return f"{text}."
+    medians = result.case.parameters.medians()
+    queries, share = medians["workload.queries_per_day"], medians["workload.long_share"]
+    fleets = result.case.inputs.fleet
+    long = f", {share:.0%} of them long," if fleets and fleets.case.startswith("mixed") else ""
+    return f"{text}; a fleet that answers {queries:,.0f} a day{long} takes {fleet['value']:.2g} GWh a day."
 
 
 def _context(result: Result, scenario: Scenario[Any]) -> tuple[tuple[str, str], ...]:
-    inputs = result.case.inputs
-    quoted = "trimmed in two stages" if inputs.energy.trim == "two-stage" else "all draws"
+    inputs, medians = result.case.inputs, result.case.parameters.medians()
+    quoted = "trimmed in two stages" if inputs.energy.trim == "two-stage" else "of all draws"
+    lengths = [
+        f"{name}: {medians[f'workload.{prefix}input_tokens']:,.0f} prompt + "
+        f"{medians[f'workload.{prefix}output_tokens']:,.0f} answer tokens"
+        for name, prefix in (("short", ""), ("long", "long_"))
+    ]
     law = {
-        "physical": "a L_out + b L_in + d L_out (L_in + L_out/2) + e L_out²/2 + f L_in²/2",
-        "loglinear": "capped log-linear",
+        "physical": "a L_out + b L_in + d L_out (L_in + L_out/2) + e L_out²/2 + f L_in²/2, fitted per table",
+        "loglinear": "the paper's capped log-linear regression",
     }
     extra = [
-        ("Throughput law", law[inputs.serving.law]),
+        ("Query", f"{'; '.join(lengths)} (medians)"),
+        ("Time per query", law[inputs.serving.law]),
         ("Quantiles", f"{quoted}, {inputs.uncertainty.samples:,} draws"),
     ]
     if scenario.header.as_of:
@@ -146,7 +158,7 @@ def _tables(result: Result) -> Iterable[Table]:
         "Where the energy of a query is counted",
         (
             Column("boundary", "boundary"),
-            Column("energy_wh_p50", "median", "Wh"),
+            Column("energy_wh_p50", "median", "Wh", keep=True),
             Column("factor", "x the one above"),
         ),
         tuple((name, found["p50"], factor) for name, found, factor in result.boundaries),
@@ -188,7 +200,7 @@ def _models(result: Result) -> Table:
         Column("model", "model"),
         Column("regime", "query"),
         Column("energy_wh_p25", "P25", "Wh"),
-        Column("energy_wh_p50", "median", "Wh"),
+        Column("energy_wh_p50", "median", "Wh", keep=True),
         Column("energy_wh_p75", "P75", "Wh"),
         Column("energy_wh_mean", "mean", "Wh"),
         Column("energy_wh_p5", "P5", "Wh"),
@@ -235,7 +247,7 @@ def _throughput(result: Result) -> Table:
                 profile.engine,
                 when,
                 profile.loo_error,
-                profile.grade,
+                profile.grade.replace("_", " "),
             )
         )
     return Table("throughput", "Where the time per query comes from", columns, tuple(rows))
@@ -246,7 +258,7 @@ def _levers(result: Result, regime: str, name: str, title: str) -> Table:
         Column("lever", "lever"),
         Column("label", "what it is"),
         Column("energy_wh_p25", "P25", "Wh"),
-        Column("energy_wh_p50", "median", "Wh"),
+        Column("energy_wh_p50", "median", "Wh", keep=True),
         Column("energy_wh_p75", "P75", "Wh"),
         Column("reduction_p50", "times less"),
         Column("saved_share_p50", "saved"),

@@ -93,14 +93,14 @@ def serve(case: Case, values: Values, regimes: tuple[str, ...]) -> dict[tuple[st
 
 def _law_seconds(model: ModelCase, values: Values, input_tokens: Value, output_tokens: Value) -> tuple[Value, Value]:
     """The law's seconds per query of the model's group, and the part of them spent on the prompt."""
-    priced = output_tokens
-    if "serving.input_token_weight" in values:
-        priced = effective_output_tokens(output_tokens, input_tokens, values["serving.input_token_weight"])
     law = model.profile.law
     if not isinstance(law, PhysicalLaw):
+        priced = output_tokens
+        if "serving.input_token_weight" in values:
+            priced = effective_output_tokens(output_tokens, input_tokens, values["serving.input_token_weight"])
         return priced / law.tokens_per_s(input_tokens, output_tokens), np.asarray(0.0)
     prefill = law.prefill_seconds(input_tokens)
-    seconds = prefill + law.decode_seconds(input_tokens, priced)
+    seconds = prefill + law.decode_seconds(input_tokens, output_tokens)
     return seconds, np.divide(prefill, seconds, out=np.zeros(np.shape(seconds)), where=np.asarray(seconds) > 0)
 
 
@@ -115,8 +115,9 @@ def _server_power(
         assert model.tdp_fraction is not None  # noqa: S101 - the case sets it in this mode
         count = case.server_accelerators
         return component_power(count, values[model.tdp], values[model.tdp_fraction], host, rated, 1.0, idle)
-    fraction = values["power.rated_power_fraction"]
     if mode == "load":
         rate = model.profile.law.tokens_per_s(input_tokens, output_tokens)
-        fraction = fraction * load_coupled_power_fraction(rate, model.profile.highest_tokens_per_s)
+        fraction: Value = load_coupled_power_fraction(rate, model.profile.highest_tokens_per_s)
+    else:
+        fraction = values["power.rated_power_fraction"]
     return fraction_power(rated, fraction, host, 1.0, idle)

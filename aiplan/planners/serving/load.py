@@ -32,6 +32,11 @@ _ARITHMETIC = {
 }
 
 
+def weight_bytes(total_params: float, precision: str) -> float:
+    """Bytes of all weights at a precision, scales included [B]."""
+    return total_params * EXPERT_BYTES.get(precision, 2.0)
+
+
 def peak_tflops(accelerator: Any, precision: str) -> float:
     """Dense peak of an accelerator at the precision of the arithmetic [TFLOP/s].
 
