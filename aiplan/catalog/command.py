@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +18,8 @@ from aiplan.planners.door import (
     help_text,
     open_catalog,
 )
+from aiplan.report.talk import talk
+from aiplan.report.write import write_output
 
 if TYPE_CHECKING:
     from aiplan.catalog.loader import Catalog
@@ -26,9 +27,7 @@ if TYPE_CHECKING:
 
 KindArgument = Annotated[
     str | None,
-    typer.Argument(
-        metavar="[KIND]", help="Only entries of this kind.", autocompletion=complete_kind, show_default=False
-    ),
+    typer.Argument(metavar="KIND", help="Only entries of this kind.", autocompletion=complete_kind, show_default=False),
 ]
 
 
@@ -111,7 +110,7 @@ show.__doc__ = help_text(
 def lint(
     folder: Annotated[
         Path | None,
-        typer.Argument(metavar="[DIR]", help="Folder laid over the shipped catalog.", show_default=False),
+        typer.Argument(metavar="DIR", help="Folder laid over the shipped catalog.", show_default=False),
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Let warnings fail too.")] = False,
 ) -> None:
@@ -126,10 +125,10 @@ def lint(
     if strict:
         problems, warnings = problems + warnings, []
     for warning in warnings:
-        sys.stderr.write(warning.render().replace("error[", "warning[", 1) + "\n")
+        talk(warning.render().replace("error[", "warning[", 1) + "\n")
     if problems:
         raise InputError(problems)
-    sys.stdout.write(f"no errors, {len(warnings)} warning{'s' * (len(warnings) != 1)}\n")
+    write_output(f"no errors, {len(warnings)} warning{'s' * (len(warnings) != 1)}\n", None)
 
 
 lint.__doc__ = help_text(
@@ -154,7 +153,7 @@ def schema(
     entry.pop("$schema", None)
     whole = {"$schema": DRAFT, "title": f"aiplan catalog: {kind}", "type": "object", "additionalProperties": entry,
              "$defs": definitions}  # fmt: skip
-    sys.stdout.write(json.dumps(whole, indent=2, ensure_ascii=False) + "\n")
+    write_output(json.dumps(whole, indent=2, ensure_ascii=False) + "\n", None)
 
 
 schema.__doc__ = help_text(
@@ -166,18 +165,17 @@ schema.__doc__ = help_text(
 def index(
     folder: Annotated[
         Path | None,
-        typer.Argument(metavar="[DIR]", help="Catalog folder; the shipped one where absent.", show_default=False),
+        typer.Argument(metavar="DIR", help="Catalog folder; the shipped one where absent.", show_default=False),
     ] = None,
 ) -> None:
     from aiplan.catalog.index import INDEX
     from aiplan.catalog.loader import rebuild_index
-    from aiplan.report.write import write_output
     from aiplan.resources import shipped
 
     target = folder or shipped("hardware_catalog")
     text = rebuild_index(target)
     write_output(text, str(target / INDEX), force=True, inputs=())
-    sys.stderr.write(f"wrote {target / INDEX}\n")
+    talk(f"wrote {target / INDEX}\n")
 
 
 index.__doc__ = help_text(

@@ -7,6 +7,7 @@ the shipped one of the same kind and id, or adds to it.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from math import inf
 from pathlib import Path
@@ -85,7 +86,7 @@ class Catalog:
         """
         self._folders = [_Folder(shipped("hardware_catalog"), trusted=True)]
         if overlay is not None:
-            if not overlay.is_dir():
+            if not os.path.isdir(overlay):  # unlike Path.is_dir, quiet about names too long to exist
                 raise InputError(Problem("E120", f"no catalog folder '{overlay}'", hint="give an existing folder"))
             self._folders.insert(0, _Folder(overlay, trusted=False))
         self._names: dict[str, Names] = {}
@@ -337,7 +338,7 @@ def rebuild_index(folder: Path) -> str:
     InputError when the folder is missing, one of its files cannot be read, or an entry does not fit its schema or
     gives a number in another unit than the schema's.
     """
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise InputError(Problem("E120", f"no catalog folder '{folder}'", hint="give an existing folder"))
     catalog = Catalog(None if folder.resolve() == shipped("hardware_catalog").resolve() else folder, check=False)
     if problems := catalog.check_all() or catalog.converted():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -20,14 +19,14 @@ from aiplan.planners.door import (
     help_text,
     open_catalog,
 )
+from aiplan.report.talk import talk
+from aiplan.report.write import write_output
 
 PLANNERS = ("energy",)
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Folder to write to.", show_default=False)] = Path(
-        "."
-    ),
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write to.", show_default=False)] = Path("."),
     template: Annotated[
         str,
         typer.Option("--template", metavar="NAME", help="Shipped scenario to copy.", autocompletion=complete_scenario),
@@ -36,7 +35,6 @@ def init(
 ) -> None:
     from aiplan.errors import OutputError
     from aiplan.inputs.scenario import find_scenario
-    from aiplan.report.write import write_output
     from aiplan.resources import scenario_names
 
     if template not in scenario_names():
@@ -48,7 +46,7 @@ def init(
         raise OutputError(f"cannot make the folder '{folder}': {error.strerror}", code="E602") from None
     target = folder / f"{template}.toml"
     write_output(text, str(target), force=force, inputs=())
-    sys.stderr.write(f"wrote {target}; run: aiplan energy {target}\n")
+    talk(f"wrote {target}; run: aiplan energy {target}\n")
 
 
 init.__doc__ = help_text(
@@ -58,7 +56,7 @@ init.__doc__ = help_text(
 
 
 def schema_scenario(
-    planner: Annotated[str, typer.Argument(metavar="[PLANNER]", help="Command the scenario is for.")] = "energy",
+    planner: Annotated[str, typer.Argument(metavar="PLANNER", help="Command the scenario is for.")] = "energy",
 ) -> None:
     from aiplan.errors import InputError, Problem
     from aiplan.inputs.schema import json_schema
@@ -67,7 +65,7 @@ def schema_scenario(
         raise InputError(Problem("E117", f"no planner '{planner[:80]}'", hint=f"planners: {', '.join(PLANNERS)}"))
     from aiplan.planners.energy.inputs import EnergyInputs
 
-    sys.stdout.write(json.dumps(json_schema(EnergyInputs), indent=2, ensure_ascii=False) + "\n")
+    write_output(json.dumps(json_schema(EnergyInputs), indent=2, ensure_ascii=False) + "\n", None)
 
 
 schema_scenario.__doc__ = help_text(
@@ -79,7 +77,7 @@ schema_scenario.__doc__ = help_text(
 def schema_result() -> None:
     from aiplan.report.schema import result_schema
 
-    sys.stdout.write(json.dumps(result_schema(), indent=2, ensure_ascii=False) + "\n")
+    write_output(json.dumps(result_schema(), indent=2, ensure_ascii=False) + "\n", None)
 
 
 schema_result.__doc__ = help_text(

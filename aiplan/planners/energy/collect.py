@@ -252,7 +252,7 @@ class _Builder:
             entry = self.catalog.get("models", model)
             accelerator = self.catalog.get("accelerators", profile.accelerator)
         except InputError as error:
-            self._gather(error, f"serving.models: {model}")
+            self._gather(error, f"serving.profiles.{model}" if model in self.profiles else "serving.models")
             return None
         medians = self.parameters.medians()
         self.notes.of_table(model, profile, server.accelerator, self.as_of)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aiplan.errors import InputError, Problem
 from aiplan.planners.energy import fleet as fleets
 from aiplan.planners.energy.case import Case
 from aiplan.planners.energy.collect import build_case
@@ -163,7 +164,11 @@ def _blend(case: Case, weights: Mapping[str, float], served: Mapping[tuple[str, 
         start += weight
         if energy.trim == "two-stage":
             draws = _stretch(served[model, regime].energy_wh(energy.boundary, span), span.size)
-            trimmed = trim_two_stage(draws)
+            try:
+                trimmed = trim_two_stage(draws)
+            except ValueError as error:
+                hint = 'raise --samples, or set energy.trim = "none"'
+                raise InputError(Problem("E119", f"{model}: {error}", "uncertainty.samples", hint=hint)) from None
             span = span[(draws >= trimmed.min()) & (draws <= trimmed.max())]
         spans[model] = span
     return Blended(spans, np.concatenate(list(spans.values())))
