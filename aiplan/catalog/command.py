@@ -15,8 +15,8 @@ from aiplan.planners.door import (
     OutputOption,
     TableOption,
     emit,
-    help_text,
     open_catalog,
+    with_examples,
 )
 from aiplan.report.talk import talk
 from aiplan.report.write import write_output
@@ -31,6 +31,7 @@ KindArgument = Annotated[
 ]
 
 
+@with_examples("aiplan catalog list", "aiplan catalog list servers --format csv")
 def list_entries(
     kind: KindArgument = None,
     format_: FormatOption = None,
@@ -38,10 +39,11 @@ def list_entries(
     catalog: CatalogOption = None,
     force: ForceOption = False,
 ) -> None:
+    """What the catalog holds: accelerators, servers, models, throughput tables, grids, sites, operators, sources."""
     from aiplan.report.model import Column, Table
 
     opened = open_catalog(catalog)
-    kinds = [_kind(opened, kind)] if kind else opened.kinds()
+    kinds = [_kind(kind, opened.kinds())] if kind else opened.kinds()
     rows = []
     for one in kinds:
         for entry_id in opened.ids(one):
@@ -61,12 +63,7 @@ def list_entries(
     )
 
 
-list_entries.__doc__ = help_text(
-    "What the catalog holds: accelerators, servers, models, throughput tables, grids, sites, operators, sources.",
-    ("aiplan catalog list", "aiplan catalog list servers --format csv"),
-)
-
-
+@with_examples("aiplan catalog show h100-sxm", 'aiplan catalog show "meta-llama/Llama-3.1-405B-Instruct" --format json')
 def show(
     entry: Annotated[
         str,
@@ -88,25 +85,18 @@ def show(
     catalog: CatalogOption = None,
     force: ForceOption = False,
 ) -> None:
+    """One entry: every value with its source, its grade and how it was seen."""
     from aiplan.catalog.describe import describe_entry
 
     opened = open_catalog(catalog)
-    one, entry_id = _find(opened, entry, _kind(opened, kind) if kind else None)
+    one, entry_id = _find(opened, entry, _kind(kind, opened.kinds()) if kind else None)
     headline, tables = describe_entry(opened, one, entry_id)
     as_csv = format_ == "csv" or (output or "").endswith(".csv")
     wanted = table or ("values" if as_csv else None)
     emit(_report(opened, "catalog-show", headline, tables), format_=format_, output=output, table=wanted, force=force)
 
 
-show.__doc__ = help_text(
-    "One entry: every value with its source, its grade and how it was seen.",
-    (
-        "aiplan catalog show h100-sxm",
-        'aiplan catalog show "meta-llama/Llama-3.1-405B-Instruct" --format json',
-    ),
-)
-
-
+@with_examples("aiplan catalog lint", "aiplan catalog lint my-catalog --strict")
 def lint(
     folder: Annotated[
         Path | None,
@@ -114,6 +104,7 @@ def lint(
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Let warnings fail too.")] = False,
 ) -> None:
+    """Check a catalog: every number sourced, every source used, units in names, dense FLOP/s, names unambiguous."""
     from aiplan.catalog.lint import lint_catalog
     from aiplan.catalog.loader import Catalog
     from aiplan.errors import InputError
@@ -131,24 +122,17 @@ def lint(
     write_output(f"no errors, {len(warnings)} warning{'s' * (len(warnings) != 1)}\n", None)
 
 
-lint.__doc__ = help_text(
-    "Check a catalog: every number sourced, every source used, units in names, dense FLOP/s, names unambiguous.",
-    ("aiplan catalog lint", "aiplan catalog lint my-catalog --strict"),
-)
-
-
+@with_examples("aiplan catalog schema servers", "aiplan catalog schema throughput > throughput.schema.json")
 def schema(
     kind: Annotated[str, typer.Argument(metavar="KIND", help="Kind of entry.", autocompletion=complete_kind)],
 ) -> None:
+    """JSON Schema of a file of one kind of entry."""
     import json
 
     from aiplan.catalog.schema import KINDS
-    from aiplan.errors import InputError, Problem
     from aiplan.inputs.schema import DRAFT, json_schema
 
-    if kind not in KINDS:
-        raise InputError(Problem("E122", f"'{kind[:80]}' is not a kind of entry", hint=", ".join(KINDS)))
-    entry = json_schema(KINDS[kind])
+    entry = json_schema(KINDS[_kind(kind, list(KINDS))])
     definitions = entry.pop("$defs", {})
     entry.pop("$schema", None)
     whole = {"$schema": DRAFT, "title": f"aiplan catalog: {kind}", "type": "object", "additionalProperties": entry,
@@ -156,18 +140,16 @@ def schema(
     write_output(json.dumps(whole, indent=2, ensure_ascii=False) + "\n", None)
 
 
-schema.__doc__ = help_text(
-    "JSON Schema of a file of one kind of entry.",
-    ("aiplan catalog schema servers", "aiplan catalog schema throughput > throughput.schema.json"),
-)
-
-
+@with_examples("aiplan catalog index", "aiplan catalog index a-checkout/hardware_catalog")
 def index(
     folder: Annotated[
         Path | None,
         typer.Argument(metavar="DIR", help="Catalog folder; the shipped one where absent.", show_default=False),
     ] = None,
 ) -> None:
+    """Check every entry and rebuild the index of the shipped catalog after editing it. Without a fresh index runs are
+    slower, never wrong; a folder given with --catalog is always read in full.
+    """
     from aiplan.catalog.index import INDEX
     from aiplan.catalog.loader import rebuild_index
     from aiplan.resources import shipped
@@ -178,19 +160,11 @@ def index(
     talk(f"wrote {target / INDEX}\n")
 
 
-index.__doc__ = help_text(
-    "Check every entry and rebuild the index of the shipped catalog after editing it. Without a fresh index runs are "
-    "slower, never wrong; a folder given with --catalog is always read in full.",
-    ("aiplan catalog index", "aiplan catalog index a-checkout/hardware_catalog"),
-)
-
-
-def _kind(catalog: Catalog, text: str) -> str:
+def _kind(text: str, kinds: list[str]) -> str:
     import difflib
 
     from aiplan.errors import InputError, Problem
 
-    kinds = catalog.kinds()
     if text in kinds:
         return text
     near = difflib.get_close_matches(text, kinds, n=1, cutoff=0.5)

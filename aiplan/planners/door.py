@@ -6,12 +6,13 @@ order of work, messages and exit codes are the same for all of them.
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -21,6 +22,8 @@ from aiplan.inputs.scenario import MAX_SAMPLES, Scenario
 if TYPE_CHECKING:
     from aiplan.catalog.loader import Catalog
     from aiplan.report.model import Report
+
+Command = TypeVar("Command", bound=Callable[..., None])
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +142,8 @@ def planner_command(planner: Planner, about: str, examples: tuple[str, str]) -> 
             read=loaded.files,
         )
 
-    command.__doc__ = help_text(about, examples)
-    return command
+    command.__doc__ = about
+    return with_examples(*examples)(command)
 
 
 def _answer(planner: Planner, scenario: Scenario[Any], catalog: Catalog) -> Report:
@@ -164,9 +167,16 @@ def _answer(planner: Planner, scenario: Scenario[Any], catalog: Catalog) -> Repo
         raise InputError(Problem("E118", f"the numbers given cannot be computed with: {error}", hint=hint)) from None
 
 
-def help_text(about: str, examples: tuple[str, ...]) -> str:
-    """Help whose examples keep their lines: Click leaves a paragraph alone behind ``\\b``."""
-    return "\n".join([about, "", "\b", "Examples:", *(f"  {line}" for line in examples)])
+def with_examples(*examples: str) -> Callable[[Command], Command]:
+    """Decorator: command lines worth copying below a command's docstring, which Typer shows as its help."""
+
+    def add(command: Command) -> Command:
+        # Click leaves the lines of a paragraph alone behind \b.
+        about = inspect.cleandoc(command.__doc__ or "")
+        command.__doc__ = "\n".join([about, "", "\b", "Examples:", *(f"  {line}" for line in examples)])
+        return command
+
+    return add
 
 
 def open_catalog(overlay: Path | None) -> Catalog:

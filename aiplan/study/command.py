@@ -16,8 +16,8 @@ from aiplan.planners.door import (
     OutputOption,
     TableOption,
     emit,
-    help_text,
     open_catalog,
+    with_examples,
 )
 from aiplan.report.talk import talk
 from aiplan.report.write import write_output
@@ -25,6 +25,7 @@ from aiplan.report.write import write_output
 PLANNERS = ("energy",)
 
 
+@with_examples("aiplan init", "aiplan init plans --template oviedo-2026")
 def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write to.", show_default=False)] = Path("."),
     template: Annotated[
@@ -33,6 +34,7 @@ def init(
     ] = "frontier-chat",
     force: ForceOption = False,
 ) -> None:
+    """Write a commented scenario that runs at once. An existing file is kept unless --force."""
     from aiplan.errors import OutputError
     from aiplan.inputs.scenario import find_scenario
     from aiplan.resources import scenario_names
@@ -49,15 +51,11 @@ def init(
     talk(f"wrote {target}; run: aiplan energy {target}\n")
 
 
-init.__doc__ = help_text(
-    "Write a commented scenario that runs at once. An existing file is kept unless --force.",
-    ("aiplan init", "aiplan init plans --template oviedo-2026"),
-)
-
-
+@with_examples("aiplan schema scenario", "aiplan schema scenario energy > energy.schema.json")
 def schema_scenario(
     planner: Annotated[str, typer.Argument(metavar="PLANNER", help="Command the scenario is for.")] = "energy",
 ) -> None:
+    """JSON Schema of a scenario file, for editors and pipelines."""
     from aiplan.errors import InputError, Problem
     from aiplan.inputs.schema import json_schema
 
@@ -68,24 +66,15 @@ def schema_scenario(
     write_output(json.dumps(json_schema(EnergyInputs), indent=2, ensure_ascii=False) + "\n", None)
 
 
-schema_scenario.__doc__ = help_text(
-    "JSON Schema of a scenario file, for editors and pipelines.",
-    ("aiplan schema scenario", "aiplan schema scenario energy > energy.schema.json"),
-)
-
-
+@with_examples("aiplan schema result", "aiplan schema result > result.schema.json")
 def schema_result() -> None:
+    """JSON Schema of what --format json writes."""
     from aiplan.report.schema import result_schema
 
     write_output(json.dumps(result_schema(), indent=2, ensure_ascii=False) + "\n", None)
 
 
-schema_result.__doc__ = help_text(
-    "JSON Schema of what --format json writes.",
-    ("aiplan schema result", "aiplan schema result > result.schema.json"),
-)
-
-
+@with_examples("aiplan validate", "aiplan validate --strict --format json")
 def validate(
     data: Annotated[
         Path | None,
@@ -103,6 +92,9 @@ def validate(
     catalog: CatalogOption = None,
     force: ForceOption = False,
 ) -> None:
+    """Every published number aiplan ships with: expected, got, error, source, verdict; and what is published but not
+    reproduced, with the reason.
+    """
     from aiplan.errors import PolicyViolatedError
     from aiplan.study.validate import validation_report
 
@@ -110,10 +102,3 @@ def validate(
     emit(report, format_=format_, output=output, table=table, force=force)
     if strict and failed:
         raise PolicyViolatedError(f"{failed} published numbers are missed", code="E301", hint="see the table above")
-
-
-validate.__doc__ = help_text(
-    "Every published number aiplan ships with: expected, got, error, source, verdict; and what is published but "
-    "not reproduced, with the reason.",
-    ("aiplan validate", "aiplan validate --strict --format json"),
-)

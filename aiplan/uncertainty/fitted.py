@@ -252,6 +252,12 @@ class Truncated(Distribution):
         return (self.inner.partial_mean(held) - self.inner.partial_mean(self.low)) / self._mass
 
     def sample(self, rng: np.random.Generator, n: int) -> FloatArray:
+        """Draw n values, shape (n,), by rejection.
+
+        Raises
+        ------
+        ValueError where no draw falls between the limits.
+        """
         import numpy as np
 
         # Values are kept in the order drawn, so the sizes of the batches do not show in the result.

@@ -15,17 +15,17 @@ from tests.energy.golden import COMMANDS, FOLDER, answer
 PASSING = ("sha256", "version", "aiplan_version")
 
 
-def same(found: Any, golden: Any, where: str = "") -> None:
+def assert_same(found: Any, golden: Any, where: str = "") -> None:
     """Compare two JSON values, numbers approximately: platforms differ in the last bits of exp and log."""
     if isinstance(golden, dict):
         assert list(found) == list(golden), where
         for key, value in golden.items():
             if key not in PASSING:
-                same(found[key], value, f"{where}.{key}")
+                assert_same(found[key], value, f"{where}.{key}")
     elif isinstance(golden, list):
         assert len(found) == len(golden), where
         for index, value in enumerate(golden):
-            same(found[index], value, f"{where}[{index}]")
+            assert_same(found[index], value, f"{where}[{index}]")
     elif isinstance(golden, float):
         assert found == pytest.approx(golden, rel=1e-9, abs=1e-15), where
     else:
@@ -34,7 +34,7 @@ def same(found: Any, golden: Any, where: str = "") -> None:
 
 @pytest.mark.parametrize("name", [name for name in COMMANDS if name.endswith(".json")])
 def test_json(name: str) -> None:
-    same(json.loads(answer(COMMANDS[name])), json.loads((FOLDER / name).read_text(encoding="utf-8")))
+    assert_same(json.loads(answer(COMMANDS[name])), json.loads((FOLDER / name).read_text(encoding="utf-8")))
 
 
 def test_csv() -> None:

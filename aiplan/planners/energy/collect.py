@@ -53,6 +53,12 @@ class _Builder:
         self.rated: dict[str, Quantity] = {}
 
     def build(self) -> Case:
+        """The case the scenario describes, its names looked up.
+
+        Raises
+        ------
+        InputError with all names the catalog lacks and all combinations that cannot run, not only the first.
+        """
         inputs = self.inputs
         server = self._lookup("servers", inputs.serving.server, "serving.server")
         self._workload()

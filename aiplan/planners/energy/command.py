@@ -15,9 +15,9 @@ from aiplan.planners.door import (
     Planner,
     TableOption,
     emit,
-    help_text,
     open_catalog,
     planner_command,
+    with_examples,
 )
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ energy = planner_command(
 )
 
 
+@with_examples("aiplan energy published", "aiplan energy published --output-tokens 1000 --format csv --table estimates")
 def published(
     input_tokens: Annotated[
         float, typer.Option("--input-tokens", min=0, max=1e9, help="Prompt tokens to move every estimate to.")
@@ -66,21 +67,14 @@ def published(
     catalog: CatalogOption = None,
     force: ForceOption = False,
 ) -> None:
+    """Public estimates of energy per query, each as printed and moved to one boundary, PUE and token count."""
     from aiplan.planners.energy.comparison import published_report
 
     report = published_report(open_catalog(catalog), boundary, pue, input_tokens, output_tokens)
     emit(report, format_=format_, output=output, table=table, force=force)
 
 
-published.__doc__ = help_text(
-    "Public estimates of energy per query, each as printed and moved to one boundary, PUE and token count.",
-    (
-        "aiplan energy published",
-        "aiplan energy published --output-tokens 1000 --format csv --table estimates",
-    ),
-)
-
-
+@with_examples("aiplan energy measured runs.csv", "aiplan energy measured runs.csv -o watts.csv")
 def measured(
     rows: Annotated[Path, typer.Argument(metavar="FILE.csv", help="Rows of measured throughput.", show_default=False)],
     format_: FormatOption = None,
@@ -89,6 +83,11 @@ def measured(
     catalog: CatalogOption = None,
     force: ForceOption = False,
 ) -> None:
+    """Accelerator watts and J per output token of rows whose throughput was measured. Columns: model, hardware,
+    n_gpus, precision, output_tok_s, concurrency, isl, osl; ML.ENERGY's column names are understood too. Rows keep
+    their order; a row that cannot be placed keeps its place, says why, and the exit code is 2. Without --format the
+    rows are written as CSV.
+    """
     from aiplan.planners.energy.measured import measured_report
 
     report, unknown = measured_report(rows, open_catalog(catalog))
@@ -96,12 +95,3 @@ def measured(
     emit(report, format_=chosen, output=output, table=table or "rows", force=force, read=(rows,))
     if unknown:
         raise typer.Exit(2)
-
-
-measured.__doc__ = help_text(
-    "Accelerator watts and J per output token of rows whose throughput was measured. Columns: model, hardware, "
-    "n_gpus, precision, output_tok_s, concurrency, isl, osl; ML.ENERGY's column names are understood too. Rows keep "
-    "their order; a row that cannot be placed keeps its place, says why, and the exit code is 2. Without --format the "
-    "rows are written as CSV.",
-    ("aiplan energy measured runs.csv", "aiplan energy measured runs.csv -o watts.csv"),
-)
