@@ -7,6 +7,7 @@ from typing import Any
 from aiplan.report import numbers, view
 from aiplan.report.check import require_numbers
 from aiplan.report.find import find_line
+from aiplan.report.json import input_record
 from aiplan.report.layout import GAP, Column, Page
 from aiplan.report.model import InputRecord, Line, Report
 from aiplan.report.table import GRADE_STYLES
@@ -106,16 +107,8 @@ def _line_node(line: Line) -> dict[str, Any]:
 
 
 def _input_node(record: InputRecord) -> dict[str, Any]:
-    return {
-        "id": record.path,
-        "kind": "input",
-        "label": record.label,
-        "value": record.value,
-        "unit": record.unit,
-        "distribution": record.distribution or None,
-        "grade": record.grade,
-        "evidence": record.evidence,
-    }
+    told = {name: value for name, value in input_record(record).items() if name not in ("path", "sources")}
+    return {"id": record.path, "kind": "input", **told}
 
 
 def explain_graph(report: Report, line_id: str | None = None) -> dict[str, Any]:

@@ -9,15 +9,14 @@ Run ``python -m tests.transcribe.accelerators [--data DIR]`` to rewrite the file
 
 from __future__ import annotations
 
-import argparse
 import csv
 import datetime as dt
 from pathlib import Path
 from typing import Any
 
-from tests.conftest import ROOT, find_shared_data
 from tests.transcribe import accelerators_nvidia, accelerators_others
 from tests.transcribe.accelerators_curated import EPOCH, NVLINK_BRIDGE, TCO_MODEL, Curated
+from tests.transcribe.rewrite import rewrite
 from tests.transcribe.toml_text import Num, entry
 
 OUTPUT = "hardware_catalog/accelerators.toml"
@@ -181,13 +180,5 @@ def render(shared_data: Path) -> dict[str, str]:
     return {OUTPUT: HEAD + "\n" + "\n\n".join(blocks)}
 
 
-def main() -> None:
-    """Rewrite the catalog file."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=find_shared_data(), help="folder of the gathered tables")
-    for name, text in render(parser.parse_args().data).items():
-        (ROOT / name).write_text(text, encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    rewrite(render, __doc__)

@@ -5,7 +5,6 @@ Run as ``python -m tests.transcribe.models [--data DIR]``.
 
 from __future__ import annotations
 
-import argparse
 import json
 import textwrap
 from pathlib import Path
@@ -18,8 +17,8 @@ from tests.transcribe.model_siblings_mistral import GEMMAS, GPT_OSSES, MISTRALS
 from tests.transcribe.model_siblings_other import COHERES, GLMS, KIMIS, MINIMAXES, OTHERS, PHIS
 from tests.transcribe.model_siblings_qwen import DEEPSEEKS, QWENS
 from tests.transcribe.model_sources import SOURCES, render_sources
+from tests.transcribe.rewrite import rewrite
 
-ROOT = Path(__file__).resolve().parents[2]
 SIBLINGS: list[Record] = [
     *LLAMAS, *NEMOTRONS, *MISTRALS, *GEMMAS, *GPT_OSSES, *QWENS, *DEEPSEEKS, *KIMIS, *GLMS, *MINIMAXES, *PHIS,
     *COHERES, *OTHERS,
@@ -226,15 +225,5 @@ def render(shared_data: Path) -> dict[str, str]:
     return texts
 
 
-def main() -> None:
-    """Write the files."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
-    for path, text in render(parser.parse_args().data).items():
-        target = ROOT / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text, encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    rewrite(render, __doc__)

@@ -8,14 +8,13 @@ Run ``python -m tests.transcribe.sites [--data DIR]`` to rewrite the file.
 
 from __future__ import annotations
 
-import argparse
 import csv
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tests.conftest import ROOT, find_shared_data
 from tests.transcribe import sites_curated as curated
+from tests.transcribe.rewrite import rewrite
 from tests.transcribe.toml_text import Num, entry
 
 OUTPUT = "hardware_catalog/sites/sites.toml"
@@ -208,13 +207,5 @@ def render(shared_data: Path) -> dict[str, str]:
     return {OUTPUT: HEAD + "\n" + "\n\n".join(blocks)}
 
 
-def main() -> None:
-    """Rewrite the catalog file."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=find_shared_data(), help="folder of the gathered tables")
-    for name, text in render(parser.parse_args().data).items():
-        (ROOT / name).write_text(text, encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    rewrite(render, __doc__)

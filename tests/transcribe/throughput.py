@@ -8,7 +8,6 @@ Run ``python -m tests.transcribe.throughput [--data DIR]`` to rewrite the files.
 
 from __future__ import annotations
 
-import argparse
 import csv
 import re
 from collections.abc import Mapping, Sequence
@@ -17,7 +16,7 @@ from typing import Any
 
 from aiplan.planners.energy.profiles import fit_law
 from aiplan.planners.energy.throughput import PhysicalLaw
-from tests.conftest import ROOT, find_shared_data
+from tests.transcribe.rewrite import rewrite
 from tests.transcribe.throughput_curated import (
     ACCELERATORS,
     GUIDE,
@@ -255,13 +254,5 @@ def render(shared_data: Path) -> dict[str, str]:
     return files
 
 
-def main() -> None:
-    """Rewrite the catalog files."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=find_shared_data(), help="folder of the gathered tables")
-    for name, text in render(parser.parse_args().data).items():
-        (ROOT / name).write_text(text, encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    rewrite(render, __doc__)

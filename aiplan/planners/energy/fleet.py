@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
+from aiplan.planners.arrays import Array, as_array
 
 SECONDS_PER_DAY = 86_400.0
 HOURS_PER_DAY = 24.0
@@ -18,12 +18,8 @@ WH_PER_GWH = 1e9
 MW_PER_GW = 1e3
 
 
-def _array(value: npt.ArrayLike) -> Array:
-    return np.asarray(value, dtype=np.float64)
-
-
 def _mean_of_draws(value: npt.ArrayLike) -> Array:
-    array = _array(value)
+    array = as_array(value)
     return array if array.ndim == 0 else np.asarray(array.mean(axis=-1), dtype=np.float64)
 
 
@@ -41,7 +37,7 @@ def overhead_factor(
     >>> round(float(overhead_factor()), 4)
     1.3256
     """
-    return np.asarray(_array(overhead_a) * _array(overhead_b) * _array(overhead_c), dtype=np.float64)
+    return np.asarray(as_array(overhead_a) * as_array(overhead_b) * as_array(overhead_c), dtype=np.float64)
 
 
 def fleet_gwh_per_day(energy_wh: npt.ArrayLike, queries_per_day: npt.ArrayLike, overhead: npt.ArrayLike = 1.0) -> Array:
@@ -62,7 +58,7 @@ def fleet_gwh_per_day(energy_wh: npt.ArrayLike, queries_per_day: npt.ArrayLike, 
     0.731
     """
     mean_wh = _mean_of_draws(energy_wh)
-    return np.asarray(mean_wh * _array(queries_per_day) * _array(overhead) / WH_PER_GWH, dtype=np.float64)
+    return np.asarray(mean_wh * as_array(queries_per_day) * as_array(overhead) / WH_PER_GWH, dtype=np.float64)
 
 
 def mixed_fleet_gwh_per_day(
@@ -87,7 +83,7 @@ def mixed_fleet_gwh_per_day(
     >>> round(float(mixed_fleet_gwh_per_day(0.5515, 7.94, 1e9, overhead=overhead_factor())), 2)
     1.71
     """
-    share = _array(long_share)
+    share = as_array(long_share)
     if not np.all((share >= 0) & (share <= 1)):
         raise ValueError("long_share must lie between 0 and 1")
     mean_wh = (1 - share) * _mean_of_draws(short_wh) + share * _mean_of_draws(long_wh)
@@ -113,10 +109,10 @@ def improved_energy_wh(energy_wh: npt.ArrayLike, multiplier: npt.ArrayLike) -> A
     >>> float(improved_energy_wh(0.5, 2.0))
     0.25
     """
-    divisor = _array(multiplier)
+    divisor = as_array(multiplier)
     if not np.all(divisor > 0):
         raise ValueError("multiplier must be above 0")
-    return np.asarray(_array(energy_wh) / divisor, dtype=np.float64)
+    return np.asarray(as_array(energy_wh) / divisor, dtype=np.float64)
 
 
 def average_power_mw(gwh_per_day: npt.ArrayLike) -> Array:
@@ -127,7 +123,7 @@ def average_power_mw(gwh_per_day: npt.ArrayLike) -> Array:
     >>> round(float(average_power_mw(0.731)), 1)
     30.5
     """
-    return np.asarray(_array(gwh_per_day) / HOURS_PER_DAY * MW_PER_GW, dtype=np.float64)
+    return np.asarray(as_array(gwh_per_day) / HOURS_PER_DAY * MW_PER_GW, dtype=np.float64)
 
 
 def node_count(node_seconds: npt.ArrayLike, queries_per_day: npt.ArrayLike, utilisation: npt.ArrayLike) -> Array:
@@ -145,10 +141,10 @@ def node_count(node_seconds: npt.ArrayLike, queries_per_day: npt.ArrayLike, util
     >>> float(node_count([0.2, 3.0], [0.9e6, 0.1e6], 0.5))
     11.11111111111111
     """
-    busy = _array(utilisation)
+    busy = as_array(utilisation)
     if not np.all((busy > 0) & (busy <= 1)):
         raise ValueError("utilisation must be above 0 and at most 1")
-    work_s = _array(node_seconds) * _array(queries_per_day)
+    work_s = as_array(node_seconds) * as_array(queries_per_day)
     total_s = work_s if work_s.ndim == 0 else work_s.sum(axis=-1)
     return np.asarray(total_s / (SECONDS_PER_DAY * busy), dtype=np.float64)
 
@@ -161,7 +157,7 @@ def searches_gwh(searches: npt.ArrayLike = 1e9, energy_wh: npt.ArrayLike = 0.3) 
     >>> float(searches_gwh())
     0.3
     """
-    return np.asarray(_array(searches) * _array(energy_wh) / WH_PER_GWH, dtype=np.float64)
+    return np.asarray(as_array(searches) * as_array(energy_wh) / WH_PER_GWH, dtype=np.float64)
 
 
 def site_gwh(site_mw: npt.ArrayLike = 30.0, load_fraction: npt.ArrayLike = 0.8, time_h: npt.ArrayLike = 24.0) -> Array:
@@ -172,4 +168,4 @@ def site_gwh(site_mw: npt.ArrayLike = 30.0, load_fraction: npt.ArrayLike = 0.8, 
     >>> round(float(site_gwh()), 12)
     0.576
     """
-    return np.asarray(_array(site_mw) * _array(load_fraction) * _array(time_h) / MW_PER_GW, dtype=np.float64)
+    return np.asarray(as_array(site_mw) * as_array(load_fraction) * as_array(time_h) / MW_PER_GW, dtype=np.float64)

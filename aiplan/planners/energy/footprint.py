@@ -11,19 +11,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
+from aiplan.planners.arrays import Array, as_array, require
 
 GRAMS_PER_KG = 1000.0
 WH_PER_KWH = 1000.0
-
-
-def _array(value: npt.ArrayLike) -> Array:
-    return np.asarray(value, dtype=np.float64)
-
-
-def _require(condition: npt.ArrayLike, message: str) -> None:
-    if not np.all(condition):
-        raise ValueError(message)
 
 
 def water_onsite_ml(energy_facility_wh: npt.ArrayLike, pue: npt.ArrayLike, wue_site_l_per_kwh: npt.ArrayLike) -> Array:
@@ -45,9 +36,9 @@ def water_onsite_ml(energy_facility_wh: npt.ArrayLike, pue: npt.ArrayLike, wue_s
     >>> round(float(water_onsite_ml(0.24, 1.09, 1.15)), 3)
     0.253
     """
-    site_pue = _array(pue)
-    _require(site_pue > 0, "pue must be above 0")
-    return np.asarray(_array(energy_facility_wh) / site_pue * _array(wue_site_l_per_kwh), dtype=np.float64)
+    site_pue = as_array(pue)
+    require(site_pue > 0, "pue must be above 0")
+    return np.asarray(as_array(energy_facility_wh) / site_pue * as_array(wue_site_l_per_kwh), dtype=np.float64)
 
 
 def water_offsite_ml(energy_facility_wh: npt.ArrayLike, wue_grid_l_per_kwh: npt.ArrayLike) -> Array:
@@ -67,7 +58,7 @@ def water_offsite_ml(energy_facility_wh: npt.ArrayLike, wue_grid_l_per_kwh: npt.
     >>> round(float(water_offsite_ml(0.24, 3.13)), 3)
     0.751
     """
-    return np.asarray(_array(energy_facility_wh) * _array(wue_grid_l_per_kwh), dtype=np.float64)
+    return np.asarray(as_array(energy_facility_wh) * as_array(wue_grid_l_per_kwh), dtype=np.float64)
 
 
 def carbon_operational_g(energy_facility_wh: npt.ArrayLike, carbon_intensity_g_per_kwh: npt.ArrayLike) -> Array:
@@ -89,8 +80,8 @@ def carbon_operational_g(energy_facility_wh: npt.ArrayLike, carbon_intensity_g_p
     >>> [round(float(carbon_operational_g(0.24, intensity)), 4) for intensity in (94, 345)]
     [0.0226, 0.0828]
     """
-    energy_kwh = _array(energy_facility_wh) / WH_PER_KWH
-    return np.asarray(energy_kwh * _array(carbon_intensity_g_per_kwh), dtype=np.float64)
+    energy_kwh = as_array(energy_facility_wh) / WH_PER_KWH
+    return np.asarray(energy_kwh * as_array(carbon_intensity_g_per_kwh), dtype=np.float64)
 
 
 def carbon_embodied_g(
@@ -126,10 +117,10 @@ def carbon_embodied_g(
     >>> round(float(carbon_embodied_g(1.0, three_years_s, 0.6, 5_700, 164, 8)), 4)
     0.1235
     """
-    life, busy = _array(lifetime_s), _array(utilisation)
-    building_life = life if building_lifetime_s is None else _array(building_lifetime_s)
-    _require((life > 0) & (building_life > 0), "lifetimes must be above 0")
-    _require((busy > 0) & (busy <= 1), "utilisation must be above 0 and at most 1")
-    server_kg = _array(host_kg) + _array(accelerator_count) * _array(accelerator_kg)
-    kg_per_s = server_kg / life + _array(building_kg) / building_life
-    return np.asarray(_array(node_seconds) / busy * kg_per_s * GRAMS_PER_KG, dtype=np.float64)
+    life, busy = as_array(lifetime_s), as_array(utilisation)
+    building_life = life if building_lifetime_s is None else as_array(building_lifetime_s)
+    require((life > 0) & (building_life > 0), "lifetimes must be above 0")
+    require((busy > 0) & (busy <= 1), "utilisation must be above 0 and at most 1")
+    server_kg = as_array(host_kg) + as_array(accelerator_count) * as_array(accelerator_kg)
+    kg_per_s = server_kg / life + as_array(building_kg) / building_life
+    return np.asarray(as_array(node_seconds) / busy * kg_per_s * GRAMS_PER_KG, dtype=np.float64)

@@ -25,15 +25,11 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
-
-
-def _array(value: npt.ArrayLike) -> Array:
-    return np.asarray(value, dtype=np.float64)
+from aiplan.planners.arrays import Array, as_array
 
 
 def _positive(value: npt.ArrayLike, name: str) -> Array:
-    array = _array(value)
+    array = as_array(value)
     if not np.all(array > 0):
         raise ValueError(f"{name} must be above 0")
     return array
@@ -57,7 +53,7 @@ def combined_multiplier(multipliers: Sequence[npt.ArrayLike], eta: npt.ArrayLike
     >>> [round(float(combined_multiplier(medians, eta)), 1) for eta in (1.0, 0.69)]
     [20.5, 8.0]
     """
-    overlap = _array(eta)
+    overlap = as_array(eta)
     if not np.all((overlap >= 0) & (overlap <= 1)):
         raise ValueError("eta must lie between 0 and 1")
     product = np.ones((), dtype=np.float64)
@@ -82,7 +78,7 @@ def apply_levers(energy_wh: npt.ArrayLike, multipliers: Sequence[npt.ArrayLike],
     >>> round(float(apply_levers(0.308, [3.873])), 3)
     0.08
     """
-    return np.asarray(_array(energy_wh) / combined_multiplier(multipliers, eta), dtype=np.float64)
+    return np.asarray(as_array(energy_wh) / combined_multiplier(multipliers, eta), dtype=np.float64)
 
 
 def overlap_exponent(combined: float, multipliers: Sequence[float]) -> float:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiplan.errors import InputError, Problem
+from aiplan.planners.arrays import Array
 from aiplan.planners.energy import fleet as fleets
 from aiplan.planners.energy.case import Case
 from aiplan.planners.energy.collect import build_case
@@ -27,7 +28,7 @@ from aiplan.planners.energy.footprint import (
 from aiplan.planners.energy.inputs import EnergyInputs
 from aiplan.planners.energy.levers import combined_multiplier
 from aiplan.planners.energy.query import BOUNDARIES
-from aiplan.planners.energy.serve import ALL, Array, Served, Span, pick, serve, slowdown
+from aiplan.planners.energy.serve import ALL, Served, Span, pick, serve, slowdown
 from aiplan.planners.parameters import Evidence, Value, Values
 from aiplan.report.model import worst_grade
 from aiplan.uncertainty.quantiles import quantiles, summary, trim_two_stage

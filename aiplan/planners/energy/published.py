@@ -22,14 +22,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from aiplan.planners.energy.query import BOUNDARIES, SECONDS_PER_HOUR, Array, BoundaryEnergies
+from aiplan.planners.arrays import Array, as_array
+from aiplan.planners.energy.query import BOUNDARIES, SECONDS_PER_HOUR, BoundaryEnergies
 
 NodeSeconds = Callable[[float, float], float]
 """Law ``S(input_tokens, output_tokens)`` [s]; only ratios of it are used, so its scale is free."""
-
-
-def _array(value: npt.ArrayLike) -> Array:
-    return np.asarray(value, dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +277,7 @@ def ecologits_accelerator_count(total_params_billion: npt.ArrayLike, coefficient
     comes out at twice its size; 405B gets 16.
     """
     c = coefficients
-    memory_gb = c.memory_overhead_factor * _array(total_params_billion) * c.weight_bits / 8
+    memory_gb = c.memory_overhead_factor * as_array(total_params_billion) * c.weight_bits / 8
     needed = np.maximum(np.ceil(memory_gb / c.accelerator_memory_gb), 1.0)
     return np.asarray(2.0 ** np.ceil(np.log2(needed)), dtype=np.float64)
 
@@ -311,8 +308,8 @@ def ecologits_energies(
     energy has a median ratio of 0.93 but a median error of 56 %; near batch 64 the error is 35 %.
     """
     c = coefficients
-    active = _array(active_params_billion)
-    tokens = _array(output_tokens)
+    active = as_array(active_params_billion)
+    tokens = as_array(output_tokens)
     count = ecologits_accelerator_count(total_params_billion, c)
     one_wh_per_token = c.energy_slope_wh_per_token * np.exp(c.energy_batch_exponent * c.batch) * active
     accelerator_wh = count * tokens * (one_wh_per_token + c.energy_floor_wh_per_token)
@@ -320,7 +317,7 @@ def ecologits_energies(
     latency_s = tokens * (token_s + c.latency_floor_s_per_token)
     host_w = c.host_power_w * count / c.server_accelerator_count / c.batch
     server_wh = accelerator_wh + latency_s * host_w / SECONDS_PER_HOUR
-    facility_wh = _array(pue) * server_wh
+    facility_wh = as_array(pue) * server_wh
     arrays = np.broadcast_arrays(accelerator_wh, server_wh, server_wh, facility_wh)
     return BoundaryEnergies(*(np.asarray(values, dtype=np.float64) for values in arrays))
 
@@ -362,9 +359,9 @@ def jegham_energy_wh(
     ...     accelerator_fraction=0.055, host_fraction=0.5, accelerator_count=8)), 2)
     1.79
     """
-    time_s = _array(output_tokens) / _array(user_tokens_per_s) + _array(ttft_s)
-    accelerator_w = _array(node_accelerator_w) * _array(accelerator_fraction)
-    host_w = _array(node_host_w) * _array(host_fraction)
-    share = _array(accelerator_count) / (_array(node_accelerator_count) * _array(batch))
-    energy_wh = time_s / SECONDS_PER_HOUR * (accelerator_w + host_w) * share * _array(pue)
+    time_s = as_array(output_tokens) / as_array(user_tokens_per_s) + as_array(ttft_s)
+    accelerator_w = as_array(node_accelerator_w) * as_array(accelerator_fraction)
+    host_w = as_array(node_host_w) * as_array(host_fraction)
+    share = as_array(accelerator_count) / (as_array(node_accelerator_count) * as_array(batch))
+    energy_wh = time_s / SECONDS_PER_HOUR * (accelerator_w + host_w) * share * as_array(pue)
     return np.asarray(energy_wh, dtype=np.float64)

@@ -17,23 +17,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from aiplan.planners.arrays import Array, as_array, require
 from aiplan.planners.serving.server import ServerPower
-
-Array = npt.NDArray[np.float64]
 
 BOUNDARIES = ("accelerator", "server", "server+idle", "facility")
 """System boundaries, innermost first."""
 
 SECONDS_PER_HOUR = 3600.0
-
-
-def _array(value: npt.ArrayLike) -> Array:
-    return np.asarray(value, dtype=np.float64)
-
-
-def _require(condition: npt.ArrayLike, message: str) -> None:
-    if not np.all(condition):
-        raise ValueError(message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +85,9 @@ def node_seconds_at_rate(output_tokens: npt.ArrayLike, tokens_per_s: npt.ArrayLi
     >>> float(node_seconds_at_rate(300, 1500))
     0.2
     """
-    rate = _array(tokens_per_s)
-    _require(rate > 0, "tokens_per_s must be above 0")
-    return np.asarray(_array(output_tokens) / rate, dtype=np.float64)
+    rate = as_array(tokens_per_s)
+    require(rate > 0, "tokens_per_s must be above 0")
+    return np.asarray(as_array(output_tokens) / rate, dtype=np.float64)
 
 
 def effective_output_tokens(
@@ -114,8 +104,8 @@ def effective_output_tokens(
     >>> float(effective_output_tokens(300, 3000))
     400.0
     """
-    weight = _array(input_weight)
-    return np.asarray(_array(output_tokens) + weight * _array(input_tokens), dtype=np.float64)
+    weight = as_array(input_weight)
+    return np.asarray(as_array(output_tokens) + weight * as_array(input_tokens), dtype=np.float64)
 
 
 def idle_node_seconds(node_seconds: npt.ArrayLike, utilisation: npt.ArrayLike) -> Array:
@@ -131,9 +121,9 @@ def idle_node_seconds(node_seconds: npt.ArrayLike, utilisation: npt.ArrayLike) -
     >>> round(float(idle_node_seconds(0.2, 0.8)), 3)
     0.05
     """
-    busy = _array(utilisation)
-    _require((busy > 0) & (busy <= 1), "utilisation must be above 0 and at most 1")
-    return np.asarray(_array(node_seconds) * (1 - busy) / busy, dtype=np.float64)
+    busy = as_array(utilisation)
+    require((busy > 0) & (busy <= 1), "utilisation must be above 0 and at most 1")
+    return np.asarray(as_array(node_seconds) * (1 - busy) / busy, dtype=np.float64)
 
 
 def boundary_energies(
@@ -167,9 +157,9 @@ def boundary_energies(
     >>> round(float(energies.facility_wh), 3)
     0.442
     """
-    seconds, site_pue = _array(node_seconds), _array(pue)
-    _require(seconds >= 0, "node_seconds must not be negative")
-    _require(site_pue > 0, "pue must be above 0")
+    seconds, site_pue = as_array(node_seconds), as_array(pue)
+    require(seconds >= 0, "node_seconds must not be negative")
+    require(site_pue > 0, "pue must be above 0")
     accelerator_wh = power.accelerator_w * seconds / SECONDS_PER_HOUR
     server_wh = power.server_w * seconds / SECONDS_PER_HOUR
     idle_wh = power.idle_w * idle_node_seconds(seconds, utilisation) / SECONDS_PER_HOUR

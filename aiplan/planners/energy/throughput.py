@@ -17,7 +17,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
+from aiplan.planners.arrays import Array
 
 LENGTH_FLOOR = 1e-6
 """Least length [tokens] the log-linear law sees, as in the authors' code."""

@@ -16,9 +16,9 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
+from aiplan.planners.arrays import Array
 from aiplan.planners.energy.throughput import (
     LENGTH_FLOOR,
-    Array,
     ConstantLaw,
     LogLinearLaw,
     PhysicalLaw,

@@ -11,19 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from aiplan.planners.arrays import Array, as_array, require
+
 if TYPE_CHECKING:
     import numpy.typing as npt
-
-    Array = npt.NDArray[np.float64]
-
-
-def _array(value: npt.ArrayLike) -> Array:
-    return np.asarray(value, dtype=np.float64)
-
-
-def _require(condition: npt.ArrayLike, message: str) -> None:
-    if not np.all(condition):
-        raise ValueError(message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +54,10 @@ def load_coupled_power_fraction(
     >>> [round(float(load_coupled_power_fraction(rate, 1000)), 2) for rate in (0, 500, 1000, 2000)]
     [0.24, 0.52, 0.8, 0.8]
     """
-    cap = _array(cap_tokens_per_s)
-    _require(cap > 0, "cap_tokens_per_s must be above 0")
-    load = np.minimum(_array(tokens_per_s) / cap, 1.0)
-    return np.asarray(_array(at_zero_load) + _array(slope) * load, dtype=np.float64)
+    cap = as_array(cap_tokens_per_s)
+    require(cap > 0, "cap_tokens_per_s must be above 0")
+    load = np.minimum(as_array(tokens_per_s) / cap, 1.0)
+    return np.asarray(as_array(at_zero_load) + as_array(slope) * load, dtype=np.float64)
 
 
 def idle_power_w(rated_w: npt.ArrayLike, share: npt.ArrayLike = 1.0, idle_fraction: npt.ArrayLike = 0.24) -> Array:
@@ -80,7 +71,7 @@ def idle_power_w(rated_w: npt.ArrayLike, share: npt.ArrayLike = 1.0, idle_fracti
     >>> float(idle_power_w(10_200))
     2448.0
     """
-    return np.asarray(_array(idle_fraction) * _array(rated_w) * _array(share), dtype=np.float64)
+    return np.asarray(as_array(idle_fraction) * as_array(rated_w) * as_array(share), dtype=np.float64)
 
 
 def fraction_power(
@@ -111,9 +102,9 @@ def fraction_power(
     >>> float(power.accelerator_w), float(power.server_w)
     (4520.0, 6120.0)
     """
-    group = _array(share)
-    server_w = np.asarray(_array(rated_w) * _array(power_fraction) * group, dtype=np.float64)
-    accelerator_w = np.maximum(server_w - _array(host_w) * group, 0.0)
+    group = as_array(share)
+    server_w = np.asarray(as_array(rated_w) * as_array(power_fraction) * group, dtype=np.float64)
+    accelerator_w = np.maximum(server_w - as_array(host_w) * group, 0.0)
     return ServerPower(accelerator_w, server_w, idle_power_w(rated_w, group, idle_fraction))
 
 
@@ -148,6 +139,6 @@ def component_power(
     >>> float(power.accelerator_w), float(power.server_w)
     (2100.0, 2900.0)
     """
-    accelerator_w = np.asarray(_array(accelerator_count) * _array(tdp_w) * _array(tdp_fraction), dtype=np.float64)
-    server_w = np.asarray(accelerator_w + _array(host_w) * _array(share), dtype=np.float64)
+    accelerator_w = np.asarray(as_array(accelerator_count) * as_array(tdp_w) * as_array(tdp_fraction), dtype=np.float64)
+    server_w = np.asarray(accelerator_w + as_array(host_w) * as_array(share), dtype=np.float64)
     return ServerPower(accelerator_w, server_w, idle_power_w(rated_w, share, idle_fraction))
