@@ -68,10 +68,16 @@ class Accelerator(Entry):
     """FP4 matrix rate without sparsity."""
     int8_dense_tops: Positive | None = None
     """INT8 matrix rate without sparsity, 10^12 operations per second."""
+    bf16_achieved_tflops: Positive | None = None
+    """BF16 matrix rate that a published benchmark reached, dense."""
+    fp8_achieved_tflops: Positive | None = None
+    """FP8 matrix rate that a published benchmark reached, dense."""
     hbm_gb: Positive
     """Memory, 10^9 bytes."""
     hbm_tb_per_s: Positive | None = None
     """Memory bandwidth."""
+    hbm_achieved_tb_per_s: Positive | None = None
+    """Memory bandwidth that a published benchmark reached."""
     scaleup_gb_per_s: Positive | None = None
     """Link bandwidth to the accelerators of its domain, one way."""
     scaleup_domain_count: Positive | None = None

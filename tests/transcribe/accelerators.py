@@ -2,7 +2,7 @@
 
 Numbers come from ``hardware/hardware_catalog.csv``; release days and differences above 1 % come from
 ``hardware/epoch_ml_hardware.csv``; everything else is curated in
-``accelerators_nvidia.py`` and ``accelerators_others.py``.
+``accelerators_nvidia.py``, ``accelerators_others.py`` and ``accelerators_achieved.py``.
 
 Run ``python -m tests.transcribe.accelerators [--data DIR]`` to rewrite the file.
 """
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.transcribe import accelerators_nvidia, accelerators_others
+from tests.transcribe.accelerators_achieved import ACHIEVED, CLASHES
 from tests.transcribe.accelerators_curated import EPOCH, NVLINK_BRIDGE, TCO_MODEL, Curated
 from tests.transcribe.rewrite import rewrite
 from tests.transcribe.toml_text import Num, entry
@@ -61,6 +62,10 @@ HEAD = """\
 # provisioned_kw_per_gpu is the source's all-in figure (13.8 kW for a server of 8 H100 rated 10.2 kW). Whether
 # PUE is inside is unverified: do not multiply it by PUE. Rents and all-in power come from a cost model, not
 # from invoices. Epoch AI's table is read as a transcription of datasheets: evidence second-hand.
+#
+# What benchmarks reached (..._achieved_...) stands below the datasheet; protocols differ between sources. BF16
+# is the best shape of a search, FP8 mostly a square product with random data after long warm-up, bandwidth
+# the Triad of BabelStream. Blackwell holds its best shapes only in short bursts.
 #
 # Written by tests/transcribe/accelerators.py; change the curation there, not this file.
 """
@@ -115,6 +120,14 @@ def money_fields(row: dict[str, str], curated: Curated) -> dict[str, Any]:
     return fields
 
 
+def achieved_fields(curated: Curated) -> dict[str, Any]:
+    """Rates that benchmarks reached; an entry that was read itself need not repeat its evidence."""
+    rates = ACHIEVED.get(curated.id, {})
+    if curated.evidence != "published":
+        return dict(rates)
+    return {name: {key: value for key, value in mark.items() if key != "evidence"} for name, mark in rates.items()}
+
+
 def plain(value: Any) -> float:
     """The number inside a bare or inline figure."""
     inner = value["value"] if isinstance(value, dict) else value
@@ -143,9 +156,10 @@ def render_entry(row: dict[str, str], epoch_rows: dict[str, dict[str, str]]) -> 
     curated = CURATED[row["name"]]
     epoch_row = epoch_rows[curated.epoch] if curated.epoch else None
     specs, money = spec_fields(row, curated), money_fields(row, curated)
+    achieved = achieved_fields(curated)
     extra = curated.extra
     money |= {name: value for name, value in extra.items() if name in ("price_usd", "embodied_kg")}
-    conflicts = list(curated.conflicts)
+    conflicts = [*curated.conflicts, *CLASHES.get(curated.id, ())]
     if epoch_row:
         conflicts += epoch_conflicts({**specs, **money}, epoch_row, curated)
     head: dict[str, Any] = {
@@ -169,7 +183,7 @@ def render_entry(row: dict[str, str], epoch_rows: dict[str, dict[str, str]]) -> 
     if conflicts:
         remarks["conflicts"] = conflicts
     tables = {"power_fraction": extra["power_fraction"]} if "power_fraction" in extra else {}
-    return entry(curated.id, [group for group in (head, specs, money, remarks) if group], tables)
+    return entry(curated.id, [group for group in (head, specs, achieved, money, remarks) if group], tables)
 
 
 def render(shared_data: Path) -> dict[str, str]:

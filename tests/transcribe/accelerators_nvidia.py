@@ -147,7 +147,7 @@ ROWS: dict[str, Curated] = {
     "H200-SXM": Curated(
         "h200-sxm",
         "NVIDIA H200 SXM 141 GB",
-        ("H200", "h200_sxm", "NVIDIA H200-SXM-141GB", "NVIDIA H200 SXM"),
+        ("H200", "h200_sxm", "NVIDIA H200-SXM-141GB", "NVIDIA H200-SXM-141GB-CTS", "NVIDIA H200 SXM"),
         AIC,
         "NVIDIA H200 SXM",
         evidence="published",

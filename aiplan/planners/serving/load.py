@@ -7,17 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-EXPERT_BYTES = {"fp32": 4.0, "fp16": 2.0, "bf16": 2.0, "fp8": 1.0, "int8": 1.0, "nvfp4": 4.5 / 8, "fp4": 4.5 / 8,
-                "mxfp4": 4.25 / 8, "int4": 4.5 / 8, "w4a16": 4.5 / 8}  # fmt: skip
-"""Bytes per weight of routed experts, scales included [B]."""
+from aiplan.planners.serving.precision import EXPERT_BYTES as EXPERT_BYTES
+from aiplan.planners.serving.precision import FIXED_BYTES as FIXED_BYTES
+from aiplan.planners.serving.precision import KV_BYTES as KV_BYTES
 
-# Four-bit checkpoints made for experts keep everything else at 16 bit; NVIDIA's keep the other matrices at 8.
-FIXED_BYTES = {"fp32": 4.0, "fp16": 2.0, "bf16": 2.0, "fp8": 1.0, "int8": 1.0, "nvfp4": 4.5 / 8, "fp4": 4.5 / 8,
-               "mxfp4": 2.0, "int4": 2.0, "w4a16": 4.5 / 8}  # fmt: skip
-"""Bytes per weight of everything else but the output head, which stays at 16 bit [B]."""
-
-KV_BYTES = 2.0
-"""Engines keep a 16-bit cache unless told otherwise [B]."""
 RECURRENT_BYTES = 8.0
 """32-bit recurrent state, read and written in each step [B]."""
 
