@@ -41,6 +41,20 @@ COMMANDS: dict[str, Command] = {
     "energy measured": Command(
         "aiplan.planners.energy.command", "measured", "watts and J per token for rows of measured throughput"
     ),
+    "perf": Command(
+        "aiplan.planners.serving.command",
+        "perf",
+        "time, memory, power and cost of a served model, or a file of them",
+    ),
+    "perf calibrate": Command(
+        "aiplan.planners.serving.calibrate_command", "calibrate", "fit the time model to your own measurements"
+    ),
+    "perf measure": Command(
+        "aiplan.planners.serving.measure.command", "measure", "time a model's layers on this machine's GPU, with power"
+    ),
+    "size": Command(
+        "aiplan.planners.size.command", "size", "fewest accelerators for a rate and latencies, or least cost or power"
+    ),
     "catalog list": Command("aiplan.catalog.command", "list_entries", "what the catalog holds, by kind"),
     "catalog show": Command("aiplan.catalog.command", "show", "one entry with every number's source and grade"),
     "catalog lint": Command("aiplan.catalog.command", "lint", "check sources, units, rules and names of a catalog"),
@@ -70,6 +84,8 @@ def entry_point() -> NoReturn:
     reason: what a run allocates in bulk are arrays, which go with their last reference.
     """
     gc.disable()
+    # Least squares here are small: threads of the linear algebra cost more than they save.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if sys.stderr is None:  # started with stderr closed; libraries fall back on stdout, which is for data
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     code = main(sys.argv[1:])

@@ -175,6 +175,48 @@ class Throughput(Entry):
     """The law fitted to the points; fitted when needed where absent."""
 
 
+class Band(Section):
+    """How far predictions of one kind were off on rows whose group was left out of the fit."""
+
+    quantity: Literal["tpot", "ttft", "throughput", "energy"]
+    """What was predicted."""
+    kind: Literal["dense", "moe", "fp4", "vendor"]
+    """Class of deployment: dense or with experts at 8 bit or more, four-bit weights, another vendor than fitted."""
+    rows: Count
+    """Rows behind it."""
+    p10: float
+    """10th percentile of ln(predicted / measured)."""
+    p90: float
+    """90th percentile of ln(predicted / measured)."""
+    median_error: Annotated[float, Field(ge=0)]
+    """Median of abs(predicted / measured - 1)."""
+
+
+class Calibration(Entry):
+    """Constants of the time model, fitted to measured rows."""
+
+    regime: Literal["online", "offline"]
+    """Requests in flight fixed, or a queue that never empties."""
+    engine: Text = ""
+    """Engine it holds for, every one where empty."""
+    engine_version: Text = ""
+    """Start of the releases it holds for, every one where empty."""
+    fitted_on: date
+    """Day of the fit."""
+    rows: Text
+    """Rows it was fitted to."""
+    rows_fitted: Count
+    """How many."""
+    rows_left_out: Count = 0
+    """How many more were scored and not fitted."""
+    constants: dict[str, Annotated[float, Field(ge=0)]]
+    """Constants by name, in SI units; see the time model."""
+    engines: dict[str, dict[str, Annotated[float, Field(ge=0)]]]
+    """Factors by engine; ``other`` for engines without rows."""
+    bands: Annotated[tuple[Band, ...], Field(strict=False)] = ()
+    """Measured error by quantity and class."""
+
+
 class Grid(Entry):
     """Carbon and water of the electricity of a region."""
 
@@ -339,6 +381,7 @@ KINDS: dict[str, type[Section]] = {
     "servers": Server,
     "models": Model,
     "throughput": Throughput,
+    "calibrations": Calibration,
     "grids": Grid,
     "sites": Site,
     "operators": Operator,
@@ -348,7 +391,7 @@ KINDS: dict[str, type[Section]] = {
 """Kind of entry by the first part of the file's path in the catalog folder."""
 
 
-PLAIN_KINDS = ("accelerators", "servers", "models", "throughput", "grids", "operators", "published")
+PLAIN_KINDS = ("accelerators", "servers", "models", "throughput", "calibrations", "grids", "operators", "published")
 """Kinds without sections inside: the index describes them well enough to be read without this module."""
 
 

@@ -114,36 +114,63 @@ def planner_command(planner: Planner, about: str, examples: tuple[str, str]) -> 
         force: ForceOption = False,
         stamp: StampOption = False,
     ) -> None:
-        from dataclasses import replace
-
-        from aiplan.inputs.scenario import load_scenario
-        from aiplan.report.formats import choose_format
-        from aiplan.report.talk import talk
-        from aiplan.report.write import check_target
-
-        choose_format(format_, output)
-        overrides = list(set_ or [])
-        overrides += [f"uncertainty.samples={samples}"] if samples is not None else []
-        overrides += [f"uncertainty.seed={seed}"] if seed is not None else []
-        loaded = load_scenario(scenario or planner.default, planner.inputs(), overrides, planner.name)
-        for note in loaded.notes:
-            talk(f"note: {note}\n")
-        check_target(output, force=force, inputs=loaded.files)
-        report = _answer(planner, loaded, open_catalog(catalog))
-        if stamp:
-            report = replace(report, stamp=now())
-        emit(
-            report,
+        run_planner(
+            planner,
+            scenario,
+            set_,
             format_=format_,
             output=output,
             table=table,
+            samples=samples,
+            seed=seed,
+            catalog=catalog,
             explain=explain,
             force=force,
-            read=loaded.files,
+            stamp=stamp,
         )
 
     command.__doc__ = about
     return with_examples(*examples)(command)
+
+
+def run_planner(
+    planner: Planner,
+    scenario: str | None,
+    set_: list[str] | None,
+    *,
+    format_: str | None = None,
+    output: str | None = None,
+    table: str | None = None,
+    samples: int | None = None,
+    seed: int | None = None,
+    catalog: Path | None = None,
+    explain: str | None = None,
+    force: bool = False,
+    stamp: bool = False,
+) -> None:
+    """Scenario in, report out: what every planner's command does with its options.
+
+    For planners whose command has options of its own; the others take `planner_command`.
+    """
+    from dataclasses import replace
+
+    from aiplan.inputs.scenario import load_scenario
+    from aiplan.report.formats import choose_format
+    from aiplan.report.talk import talk
+    from aiplan.report.write import check_target
+
+    choose_format(format_, output)
+    overrides = list(set_ or [])
+    overrides += [f"uncertainty.samples={samples}"] if samples is not None else []
+    overrides += [f"uncertainty.seed={seed}"] if seed is not None else []
+    loaded = load_scenario(scenario or planner.default, planner.inputs(), overrides, planner.name)
+    for note in loaded.notes:
+        talk(f"note: {note}\n")
+    check_target(output, force=force, inputs=loaded.files)
+    report = _answer(planner, loaded, open_catalog(catalog))
+    if stamp:
+        report = replace(report, stamp=now())
+    emit(report, format_=format_, output=output, table=table, explain=explain, force=force, read=loaded.files)
 
 
 def _answer(planner: Planner, scenario: Scenario[Any], catalog: Catalog) -> Report:

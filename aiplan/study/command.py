@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -22,7 +23,12 @@ from aiplan.planners.door import (
 from aiplan.report.talk import talk
 from aiplan.report.write import write_output
 
-PLANNERS = ("energy",)
+PLANNERS = {
+    "energy": ("aiplan.planners.energy.inputs", "EnergyInputs"),
+    "perf": ("aiplan.planners.serving.inputs", "PerfInputs"),
+    "size": ("aiplan.planners.size.inputs", "SizeInputs"),
+}
+"""Where the inputs of each command that takes a scenario are described."""
 
 
 @with_examples("aiplan init", "aiplan init plans --template oviedo-2026")
@@ -35,6 +41,8 @@ def init(
     force: ForceOption = False,
 ) -> None:
     """Write a commented scenario that runs at once. An existing file is kept unless --force."""
+    import tomli
+
     from aiplan.errors import OutputError
     from aiplan.inputs.scenario import find_scenario
     from aiplan.resources import scenario_names
@@ -48,7 +56,8 @@ def init(
         raise OutputError(f"cannot make the folder '{folder}': {error.strerror}", code="E602") from None
     target = folder / f"{template}.toml"
     write_output(text, str(target), force=force, inputs=())
-    talk(f"wrote {target}; run: aiplan energy {target}\n")
+    planner = tomli.loads(text)["scenario"]["planner"]
+    talk(f"wrote {target}; run: aiplan {planner} {target}\n")
 
 
 @with_examples("aiplan schema scenario", "aiplan schema scenario energy > energy.schema.json")
@@ -61,9 +70,9 @@ def schema_scenario(
 
     if planner not in PLANNERS:
         raise InputError(Problem("E117", f"no planner '{planner[:80]}'", hint=f"planners: {', '.join(PLANNERS)}"))
-    from aiplan.planners.energy.inputs import EnergyInputs
-
-    write_output(json.dumps(json_schema(EnergyInputs), indent=2, ensure_ascii=False) + "\n", None)
+    module, inputs = PLANNERS[planner]
+    model = getattr(import_module(module), inputs)
+    write_output(json.dumps(json_schema(model), indent=2, ensure_ascii=False) + "\n", None)
 
 
 @with_examples("aiplan schema result", "aiplan schema result > result.schema.json")

@@ -98,6 +98,10 @@ def validation_report(catalog: Catalog, data: Path | None) -> tuple[Report, int]
     rows = [_row(check, results) for check in energy.CHECKS]
     failed = sum(row[6] == "missed" for row in rows)
     tables = [_checks_table(rows), _missing_table(energy.NOT_REPRODUCED), *energy.accuracy_tables(catalog, data)]
+    if data is not None:
+        from aiplan.planners.serving.accuracy import accuracy_tables
+
+        tables += accuracy_tables(catalog, data)
     sources = dict.fromkeys([check.source for check in energy.CHECKS] + [item.source for item in energy.NOT_REPRODUCED])
     worst = max((abs(float(row[4] or 0.0)) for row in rows), default=0.0)
     printed = sum(check.evidence == "published" for check in energy.CHECKS)

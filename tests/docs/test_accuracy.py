@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aiplan.planners.energy.throughput import TRANSFER_MEDIAN_FACTOR, TRANSFER_P90_FACTOR
 from aiplan.planners.energy.throughput_fit import (
     POOLED_PRIOR,
     Prior,
@@ -23,6 +22,7 @@ from aiplan.planners.energy.throughput_fit import (
 from aiplan.planners.serving.power_constants import POWER_CONSTANTS
 from aiplan.planners.serving.power_fit import fit_power, predicted_share
 from aiplan.planners.serving.power_fit import leave_one_out as leave_models_out
+from aiplan.planners.serving.throughput import TRANSFER_MEDIAN_FACTOR, TRANSFER_P90_FACTOR
 from tests.conftest import ROOT
 from tests.docs.blocks import rows
 from tests.energy.throughput_series import LONG, fitted_ids, points

@@ -9,7 +9,7 @@ import pytest
 from aiplan.catalog.loader import Catalog
 from aiplan.errors import InputError
 from aiplan.planners.energy.profiles import carried_to, choose_profile, fit_law, load_profile
-from aiplan.planners.energy.throughput import ConstantLaw, LogLinearLaw, PhysicalLaw
+from aiplan.planners.serving.throughput import ConstantLaw, LogLinearLaw, PhysicalLaw
 
 CATALOG = Catalog()
 

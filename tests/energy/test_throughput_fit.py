@@ -15,14 +15,6 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.optimize import nnls
 
-from aiplan.planners.energy.throughput import (
-    TRANSFER_MEDIAN_FACTOR,
-    TRANSFER_P90_FACTOR,
-    ConstantLaw,
-    LengthRange,
-    LogLinearLaw,
-    PhysicalLaw,
-)
 from aiplan.planners.energy.throughput_fit import (
     POOLED_PRIOR,
     Prior,
@@ -33,6 +25,14 @@ from aiplan.planners.energy.throughput_fit import (
     leave_one_out,
     mean_absolute_error,
     nonnegative_least_squares,
+)
+from aiplan.planners.serving.throughput import (
+    SCALED_MEDIAN_FACTOR,
+    SCALED_P90_FACTOR,
+    ConstantLaw,
+    LengthRange,
+    LogLinearLaw,
+    PhysicalLaw,
 )
 from tests.energy.throughput_series import LONG, entries, fitted_ids, points, shape_of
 
@@ -282,7 +282,7 @@ def transfer_factors(skip: str = "") -> npt.NDArray[np.float64]:
 
 def test_the_error_of_moving_a_law_to_another_accelerator_is_as_stated() -> None:
     factors = transfer_factors()
-    assert np.percentile(factors, [50, 90]) == pytest.approx([TRANSFER_MEDIAN_FACTOR, TRANSFER_P90_FACTOR], rel=0.02)
+    assert np.percentile(factors, [50, 90]) == pytest.approx([SCALED_MEDIAN_FACTOR, SCALED_P90_FACTOR], rel=0.02)
     assert np.percentile(transfer_factors(skip="l40s"), 90) == pytest.approx(1.8, rel=0.02)
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiplan.planners.energy.throughput import (
+from aiplan.planners.serving.throughput import (
     ConstantLaw,
     LengthRange,
     LogLinearLaw,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import date
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
+import tomli
 
 from aiplan.errors import InputError, Problem
 from aiplan.inputs.fields import Positive, Section, Text
@@ -14,6 +16,7 @@ from aiplan.inputs.quantity import Quantity
 from aiplan.inputs.scenario import MAX_BASES, Header, Scenario, Uncertainty, find_scenario, load_scenario
 from aiplan.planners.energy.inputs import EnergyInputs
 from aiplan.resources import scenario_names, shipped
+from aiplan.study.command import PLANNERS
 
 
 class Plant(Section):
@@ -66,7 +69,10 @@ def provenance(quantity: Quantity | None) -> tuple[str | None, str | None, str |
 
 def test_every_shipped_scenario_loads() -> None:
     for name in scenario_names():
-        found = load_scenario(name, EnergyInputs, planner="energy")
+        file = shipped("scenarios") / f"{name}.toml"
+        planner = tomli.loads(file.read_text(encoding="utf-8"))["scenario"]["planner"]
+        module, inputs = PLANNERS[planner]
+        found = load_scenario(name, getattr(import_module(module), inputs), planner=planner)
         assert found.header.name == name
         assert find_scenario(name) == shipped("scenarios") / f"{name}.toml"
 

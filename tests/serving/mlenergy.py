@@ -102,9 +102,19 @@ def state_shards(shape: dict[str, str], accelerators: float, replicas: float) ->
     return min(accelerators, number(shape, "kv_heads"))
 
 
+def attention_ranks(row: dict[str, str], shape: dict[str, str]) -> float:
+    """Copies of attention: accelerators over tensor parallelism for models with experts.
+
+    The column ``data_parallel`` says 1 of most such runs (TP1, EP8 on 8 GPUs), which cannot be: the degrees must
+    multiply to the GPUs. Qwen3-235B in BF16 on 8 H100 held 228 sequences of the 256 allowed, which is what memory
+    leaves for eight copies of attention; sharded eight ways it would have held twice as many.
+    """
+    return float(row["num_gpus"]) / float(row["tensor_parallel"]) if number(shape, "experts") else 1.0
+
+
 def load_fields(row: dict[str, str], shape: dict[str, str]) -> dict[str, float]:
     precision = row["weight_precision"]
-    accelerators, replicas = float(row["num_gpus"]), float(row["data_parallel"])
+    accelerators, replicas = float(row["num_gpus"]), attention_ranks(row, shape)
     routed = number(shape, "params_routed_experts")
     experts, active = number(shape, "experts"), number(shape, "experts_active")
     matmul = number(shape, "active_params_no_input_embedding")

@@ -74,6 +74,8 @@ def anchor_load(anchor: Anchor) -> tuple[DecodeLoad, Device]:
     fixed = shape.matmul - shape.head
     if shape.experts:
         fixed -= shape.routed * shape.active / shape.experts
+    # Runs of models with experts had a copy of attention on every accelerator, see `mlenergy.attention_ranks`.
+    ranks = anchor.accelerators if shape.experts else 1
     bytes_each = {"bf16": (2.0, 2.0), "fp8": (1.0, 1.0), "mxfp4": (2.0, 4.25 / 8)}[anchor.precision]
     context = prompt + anchor.output_tokens / 2
     device = {"h100": H100, "b200": B200}[anchor.device]
@@ -83,12 +85,12 @@ def anchor_load(anchor: Anchor) -> tuple[DecodeLoad, Device]:
         batch=anchor.batch,
         layers=shape.layers,
         matmul_params=shape.matmul * 1e9,
-        fixed_weight_bytes=(fixed * bytes_each[0] + shape.head * 2.0) * 1e9,
+        fixed_weight_bytes=ranks * (fixed * bytes_each[0] + shape.head * 2.0) * 1e9,
         routed_weight_bytes=shape.routed * bytes_each[1] * 1e9,
         experts=shape.experts,
         experts_active=shape.active,
         state_bytes_per_sequence=2.0 * (shape.cache * context + shape.cache_constant),
-        state_shards=min(anchor.accelerators, shape.kv_heads),
+        state_shards=ranks if ranks > 1 else min(anchor.accelerators, shape.kv_heads),
         prompt_tokens=prompt,
         output_tokens=anchor.output_tokens,
         block_scaled_fp8=anchor.precision == "fp8",

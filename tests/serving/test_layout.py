@@ -25,9 +25,9 @@ def test_devices_are_the_product_whatever_the_experts_do(tp: int, pp: int, dp: i
         layout = Layout(tp, pp, dp, ep)
         assert check_layout(layout) == ()
         assert float(layout.devices) == tp * pp * dp
-        completed, replicas = complete_layout(copies * tp * pp * dp, tp, pp, dp, ep, moe=True)
-        assert completed.devices * replicas == copies * tp * pp * dp
-        assert float(replicas) == copies
+        completed = complete_layout(copies * tp * pp * dp, tp, pp, dp, ep, moe=True)
+        assert completed.devices == copies * tp * pp * dp
+        assert (float(completed.tp), float(completed.pp), float(completed.dp)) == (tp, pp, copies * dp)
 
 
 @given(
@@ -36,52 +36,37 @@ def test_devices_are_the_product_whatever_the_experts_do(tp: int, pp: int, dp: i
     st.one_of(st.just(np.nan), st.integers(1, 4)),
     st.one_of(st.just(np.nan), st.integers(1, 8)),
     st.booleans(),
-    st.one_of(st.none(), st.booleans(), st.integers(1, 64)),
 )
-def test_completed_layouts_use_every_gpu(
-    n_gpus: int, tp: float, pp: float, dp: float, moe: bool, fits: bool | int | None
-) -> None:
+def test_completed_layouts_use_every_gpu(n_gpus: int, tp: float, pp: float, dp: float, moe: bool) -> None:
     known = np.nanprod([tp, pp, dp])
     assume(n_gpus % known == 0)
-    check = fits
-    if fits is not None and not isinstance(fits, bool):
-        least = fits
-
-        def check(layout: Layout) -> np.ndarray:
-            return layout.devices >= least
-
-    layout, replicas = complete_layout(n_gpus, tp, pp, dp, moe=moe, fits=check)
-    assert layout.devices * replicas == n_gpus
-    for degree, given_degree in ((layout.tp, tp), (layout.pp, pp), (layout.dp, dp)):
-        assert np.isnan(given_degree) or float(degree) == given_degree
+    layout = complete_layout(n_gpus, tp, pp, dp, moe=moe)
+    assert layout.devices == n_gpus
+    # Only one degree takes what is left over; the others stay as stated, or 1.
+    takes = "tp" if np.isnan(tp) else "dp" if moe else "pp"
+    for name, given_degree in (("tp", tp), ("pp", pp), ("dp", dp)):
+        stated = 1.0 if np.isnan(given_degree) else given_degree
+        degree = float(getattr(layout, name))
+        assert degree % stated == 0 if name == takes else degree == stated
 
 
-def test_rest_becomes_attention_data_parallel_pipeline_or_copies() -> None:
+def test_rest_becomes_attention_data_parallel_or_pipeline() -> None:
     nan = np.nan
-    layout, copies = complete_layout(
-        [16, 16, 16, 16, 8, 16],
-        [4, 4, 8, 4, nan, 4],
-        ep=[16, nan, nan, nan, 8, 4],
-        moe=[True, True, False, False, True, True],
-        fits=[True, True, False, True, True, True],
+    # The last two state a degree that is one group of several: 16 GPUs win over TP4 x DP2, 8 over TP2 x PP2.
+    layout = complete_layout(
+        [16, 16, 16, 16, 8, 16, 16, 8],
+        [4, 4, 8, 4, nan, 4, 4, 2],
+        [nan, nan, nan, nan, nan, nan, nan, 2],
+        [nan, nan, nan, nan, nan, nan, 2, nan],
+        [16, nan, nan, nan, 8, 4, nan, nan],
+        moe=[True, True, False, False, True, True, True, False],
     )
-    assert layout.dp.tolist() == [4, 1, 1, 1, 1, 1]
-    assert layout.pp.tolist() == [1, 1, 2, 1, 1, 1]
-    assert layout.tp.tolist() == [4, 4, 8, 4, 8, 4]
-    assert copies.tolist() == [1, 4, 1, 4, 1, 4]
+    assert layout.dp.tolist() == [4, 4, 1, 1, 1, 4, 4, 1]
+    assert layout.pp.tolist() == [1, 1, 2, 4, 1, 1, 1, 4]
+    assert layout.tp.tolist() == [4, 4, 8, 4, 8, 4, 4, 2]
+    assert layout.ep.tolist() == [16, 1, 1, 1, 8, 4, 1, 1]
     with pytest.raises(ValueError, match="ep must divide"):
         complete_layout(16, 4, ep=16, moe=False)
-
-
-def test_fewest_stages_that_fit() -> None:
-    def fits(layout: Layout) -> np.ndarray:
-        return layout.devices >= np.array([5, 9, 100, 2, 17])
-
-    layout, copies = complete_layout([16, 48, 16, 16, 48], 4, fits=fits)
-    # 48 / 4 = 12: two stages make 8 devices, three make 12; the third row fits nowhere and gets everything;
-    # in the last, five stages would do, but do not divide twelve.
-    assert layout.pp.tolist() == [2, 3, 4, 1, 6]
-    assert copies.tolist() == [2, 4, 1, 4, 2]
 
 
 def test_degrees_that_do_not_divide_the_gpus_are_rejected() -> None:

@@ -162,10 +162,10 @@ def test_cache_tokens_against_an_sglang_log() -> None:
 def test_cache_equals_the_power_model_state(model: str, tp: int, context: int) -> None:
     # A second formulation in `load`: bytes moved per step, where recurrent state counts twice (read and written)
     # and all of it is spread like the cache.
-    entry = CATALOG.get("models", model)
     one = cache_per_device(shape(model), Layout(tp=tp), 2.0)
-    moved = state_bytes_per_sequence(entry, context) / state_shards(entry, tp, 1)
-    recurrent = 8.0 * shape(model).recurrent_values / state_shards(entry, tp, 1)
+    shards = float(state_shards(shape(model), tp, 1))
+    moved = float(state_bytes_per_sequence(shape(model), context)) / shards
+    recurrent = 8.0 * shape(model).recurrent_values / shards
     assert float(sequence_bytes(one, context) - one.state_bytes) == pytest.approx(moved - recurrent, rel=1e-9, abs=1)
 
 

@@ -146,13 +146,11 @@ def test_fallback_band(measured: MeasuredSet) -> None:
     assert list(np.percentile(ratio, [10, 90])) == pytest.approx(list(FALLBACK_RATIO_BAND), abs=0.005)
 
 
-def test_coefficients_are_stable_when_a_task_is_left_out(measured: MeasuredSet) -> None:
-    sample = measured.sample()
+def test_error_on_tasks_left_out(measured: MeasuredSet) -> None:
+    # Coefficients trade against one another (idle share against energy per byte); what they predict does not.
+    ratio = leave_one_out(measured.sample(), measured.task) / measured.share
     for task in np.unique(measured.task):
-        fit = fit_power(sample.pick(measured.task != task))
-        assert 0.10 <= fit.idle_share <= 0.20
-        assert fit.memory_pj_per_byte == pytest.approx(236, rel=0.25)
-        assert fit.compute_gain == pytest.approx((9.7, 6.1), rel=0.40)
+        assert median_error(ratio[measured.task == task]) <= 0.09
 
 
 def test_chat_sweep_of_70b(measured: MeasuredSet) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from aiplan.planners.energy.profiles import fit_law
-from aiplan.planners.energy.throughput import PhysicalLaw
+from aiplan.planners.serving.throughput import PhysicalLaw
 from tests.transcribe.rewrite import rewrite
 from tests.transcribe.throughput_curated import (
     ACCELERATORS,

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aiplan.errors import InputError, Problem
-from aiplan.planners.energy.measured import Placed, cells_of, find_columns, place
-from aiplan.planners.serving.power import DecodeLoad, Device, activity
+from aiplan.planners.serving.datasets import read_rows
+from aiplan.planners.serving.load import power_class
+from aiplan.planners.serving.power import activity
 from aiplan.planners.serving.power_constants import POWER_CONSTANTS
 from aiplan.planners.serving.power_fit import PowerSample, leave_one_out
+from aiplan.planners.serving.rows import Row, Shelf
+from aiplan.planners.serving.rows_power import loads_of
 from aiplan.report.model import Column, Table
 
 if TYPE_CHECKING:
@@ -33,18 +36,15 @@ def power_accuracy_table(catalog: Catalog, data: Path) -> Table:
     ------
     InputError when the file is missing or a row cannot be placed.
     """
-    from aiplan.inputs.table import read_csv
-
-    rows = read_csv(data / ROWS)
-    names = find_columns(rows)
-    cells = [cells_of(row, names) for row in rows.rows]
-    placed = [place(number, row, catalog) for number, row in enumerate(cells)]
-    outside = [item.number for item in placed if item.group not in CLASSES]
+    shelf = Shelf(catalog)
+    rows = read_rows(data / ROWS, shelf)
+    groups = [power_class(row.hardware) for row in rows]
+    outside = [number for number, name in enumerate(groups) if name not in CLASSES]
     if outside:
-        raise InputError(Problem("E160", f"row {outside[0] + 1} is of an accelerator without constants", file=rows.name,
-                                 hint=f"rows of {', '.join(CLASSES)} only"))  # fmt: skip
-    sample = _sample(placed, np.array([float(row["avg_power_watts"]) for row in rows.rows]))
-    shapes = np.array([_shape(catalog, row["model"]) for row in cells])
+        raise InputError(Problem("E160", f"row {outside[0] + 1} is of an accelerator without constants",
+                                 file=str(data / ROWS), hint=f"rows of {', '.join(CLASSES)} only"))  # fmt: skip
+    sample = _sample(rows, shelf, groups)
+    shapes = np.array([_shape(catalog, row.model) for row in rows])
     share = leave_one_out(sample, shapes)
     ratio = share / sample.share
     found = []
@@ -67,16 +67,16 @@ def power_accuracy_table(catalog: Catalog, data: Path) -> Table:
     return Table("power_law", title, columns, tuple(found))
 
 
-def _sample(placed: list[Placed], power_w: np.ndarray) -> PowerSample:
+def _sample(rows: list[Row], shelf: Shelf, groups: list[str]) -> PowerSample:
     """The rows as the fitting code wants them."""
-    load = DecodeLoad(**{name: np.array([item.fields[name] for item in placed]) for name in placed[0].fields})
-    device = Device(*np.array([item.device for item in placed]).T)
-    group = np.array([CLASSES.index(item.group) for item in placed], dtype=np.intp)
+    rate = np.array([row.output_tok_s for row in rows])
+    load, device = loads_of(rows, shelf, rate, np.array([row.concurrency for row in rows]))
+    group = np.array([CLASSES.index(name) for name in groups], dtype=np.intp)
+    power_w = np.array([row.power_w for row in rows])
     share = power_w / (np.asarray(load.accelerators) * np.asarray(device.tdp_w))
     return PowerSample(activity(load, device), device, share, group)
 
 
-def _shape(catalog: Catalog, name: str) -> str:
+def _shape(catalog: Catalog, model: str) -> str:
     """Variants of one shape are one model: leaving out one of them alone would leave its twins in."""
-    model = catalog.resolve("models", name)
     return str(catalog.facts("models").get(model, {}).get("shape_of") or model)

@@ -16,7 +16,7 @@ from aiplan.planners.energy.case import Case, ModelCase
 from aiplan.planners.energy.inputs import EnergyInputs
 from aiplan.planners.energy.notes import Notes
 from aiplan.planners.energy.place import place_numbers
-from aiplan.planners.energy.profiles import Profile, carried_to, choose_profile, load_profile
+from aiplan.planners.energy.profiles import Profile, choose_profile, has_table, load_profile
 from aiplan.planners.parameters import Parameters
 from aiplan.planners.serving.power_constants import FALLBACK_SHARE
 from aiplan.uncertainty.distributions import Lognormal
@@ -36,7 +36,8 @@ def build_case(inputs: EnergyInputs, catalog: Catalog, as_of: date | None) -> Ca
 
     Raises
     ------
-    InputError for names the catalog does not know and for models without a throughput table, all at once.
+    InputError for names the catalog does not know and for models without a throughput table that none can be
+    computed for, all at once.
     """
     builder = _Builder(inputs, catalog, as_of)
     return builder.build()
@@ -248,13 +249,9 @@ class _Builder:
         return found
 
     def _model(self, model: str, server: Any) -> ModelCase | None:
-        serving, add = self.inputs.serving, self.parameters.add
+        add = self.parameters.add
         try:
-            chosen = self.profiles.get(model)
-            name = chosen or choose_profile(self.catalog, model, server.accelerator)
-            profile = load_profile(self.catalog, name, serving.law)
-            if chosen is None:
-                profile = carried_to(profile, self.catalog, server.accelerator)
+            profile = self._profile(model, server)
             entry = self.catalog.get("models", model)
             accelerator = self.catalog.get("accelerators", profile.accelerator)
         except InputError as error:
@@ -280,6 +277,26 @@ class _Builder:
             self._tdp_fraction(accelerator, profile.accelerator),
             self._accelerator_kg(accelerator, profile.accelerator),
         )
+
+    def _profile(self, model: str, server: Any) -> Profile:
+        """The table named for a model, else the best measured one, moved here if need be, else a computed one."""
+        chosen, law = self.profiles.get(model), self.inputs.serving.law
+        if chosen is None and law == "physical" and not has_table(self.catalog, model):
+            from aiplan.planners.energy.roofline import computed_profile
+
+            medians = self.parameters.medians()
+            typical = [
+                (medians[f"workload.{prefix}input_tokens"], medians[f"workload.{prefix}output_tokens"])
+                for prefix in ("", "long_")
+            ]
+            return computed_profile(self.catalog, model, server.accelerator, server.accelerator_count, typical)
+        name = chosen or choose_profile(self.catalog, model, server.accelerator)
+        profile = load_profile(self.catalog, name, law)
+        if chosen is not None or profile.accelerator == server.accelerator:
+            return profile
+        from aiplan.planners.energy.roofline import moved_to
+
+        return moved_to(profile, self.catalog, server.accelerator, server.accelerator_count)
 
     def _law_error(self, model: str, profile: Profile) -> str:
         """The throughput table as an input: a factor of one whose spread is the law's measured error."""

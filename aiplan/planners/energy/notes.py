@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from math import exp
 from typing import TYPE_CHECKING, Any
 
-from aiplan.planners.energy.throughput import PhysicalLaw
+from aiplan.planners.serving.throughput import PhysicalLaw
 from aiplan.report.model import Warn
 
 if TYPE_CHECKING:
@@ -15,9 +16,14 @@ if TYPE_CHECKING:
     from aiplan.planners.energy.profiles import Profile
 
 STALE_DAYS = 365
+TENTH = 1.2816
+"""Standard deviations from the median of a normal to its 10th and 90th percentile."""
 
 _TEXTS = {
-    "W-ENERGY-CARRIED": "no table for the server's accelerator; another's scaled by bandwidth and FLOP/s, which "
+    "W-ENERGY-ROOFLINE": "no table of these models; their time is computed by the roofline, not measured: {items}",
+    "W-ENERGY-CARRIED": "no table for the server's accelerator; another's moved by the ratio the roofline gives, which "
+    "misses by a factor of 1.09 (median) to 1.31 (P90): {items}",
+    "W-ENERGY-SCALED": "no table for the server's accelerator; another's scaled by bandwidth and FLOP/s, which "
     "misses by a factor of 1.25 (median) to 2.7 (P90): {items}",
     "W-ENERGY-DOES-NOT-FIT": "the weights do not fit the memory of the group the table is carried to: {items}",
     "W-ENERGY-OTHER-SERVER": "tables of another accelerator than the server's, as the scenario names them; power given "
@@ -40,11 +46,16 @@ class Notes:
         self.items.setdefault(code, []).append(item)
 
     def of_table(self, model: str, profile: Profile, accelerator: str, as_of: date | None) -> None:
-        """Old tables, and tables of another accelerator."""
+        """Old tables, computed ones and those of another accelerator."""
         if as_of and profile.measured_on and (as_of - profile.measured_on).days > STALE_DAYS:
             self.add("W-ENERGY-STALE", f"{model} ({profile.measured_on})")
-        if profile.carried_from:
-            self.add("W-ENERGY-CARRIED", f"{model} (from {profile.carried_from}, at {profile.precision})")
+        if profile.computed:
+            low, high = (exp(side * TENTH * profile.relative_error) for side in (-1, 1))
+            group = f"{profile.accelerator_count} x {profile.accelerator}, {profile.precision}"
+            self.add("W-ENERGY-ROOFLINE", f"{model} ({profile.engine}, {group}, band {low:.2f} to {high:.2f})")
+        elif profile.carried_from:
+            code = "W-ENERGY-CARRIED" if profile.by_ratio else "W-ENERGY-SCALED"
+            self.add(code, f"{model} (from {profile.carried_from}, at {profile.precision})")
         elif profile.accelerator != accelerator:
             self.add("W-ENERGY-OTHER-SERVER", f"{model} ({profile.accelerator})")
 

@@ -9,8 +9,8 @@ from math import inf, log
 from typing import TYPE_CHECKING, Any
 
 from aiplan.errors import InputError, Problem
-from aiplan.planners.energy.throughput import ConstantLaw, LengthRange, LogLinearLaw, PhysicalLaw
 from aiplan.planners.serving.load import peak_tflops, weight_bytes
+from aiplan.planners.serving.throughput import ConstantLaw, LengthRange, LogLinearLaw, PhysicalLaw
 
 if TYPE_CHECKING:
     from aiplan.catalog.loader import Catalog
@@ -27,8 +27,8 @@ FEW_POINTS_ERROR = 0.15
 """Relative error of a table too small to leave a point out [1]: fits to three random points of a fuller table
 miss its other points by less than 18 % nine times in ten."""
 
-TRANSFER_ERROR = 0.60
-"""Relative error of a law carried to another accelerator [1]: nine in ten pairs within `TRANSFER_P90_FACTOR`."""
+SCALED_ERROR = 0.60
+"""Relative error of a law scaled to another accelerator [1]: nine in ten pairs within `SCALED_P90_FACTOR`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,11 @@ class Profile:
     ----------
     law : node-seconds of its own group of accelerators
     highest_tokens_per_s : best rate of the table
-    accelerator : where it is used; ``carried_from`` where it was measured, if elsewhere
-    loo_error : mean leave-one-out error of the law [1], None for a table too small to tell
+    accelerator : where it is used; ``carried_from`` where it was measured, if elsewhere, on ``carried_count`` of them
+    by_ratio : carried by the time model's ratio rather than by bandwidth and FLOP/s
+    computed : not measured at all but given by the time model
+    loo_error : mean leave-one-out error of the law [1], None for a table too small to tell; for a computed one the
+        median error of the calibration
     relative_error : standard deviation of the logarithm of a query's time around the law [1]
     """
 
@@ -60,6 +63,9 @@ class Profile:
     grade: str
     evidence: str
     carried_from: str = ""
+    carried_count: int = 0
+    by_ratio: bool = False
+    computed: bool = False
 
     def covers(self, input_tokens: float, output_tokens: float) -> bool:
         """Whether a query's lengths lie inside the table's."""
@@ -89,10 +95,7 @@ def choose_profile(catalog: Catalog, model: str, accelerator: str) -> str:
         if facts.get("model") in shapes and facts.get("regime", "offline_max") == "offline_max"
     }
     if not candidates:
-        tables = catalog.facts("throughput").values()
-        known = sorted({str(table["model"]) for table in tables if table.get("regime", "offline_max") == "offline_max"})
-        hint = f"models with a table: {', '.join(known)}; or give one in an overlay with --catalog"
-        raise InputError(Problem("E136", f"no throughput table for '{model}' in the catalog", hint=hint))
+        raise no_table(catalog, model)
     same = {name: facts for name, facts in candidates.items() if facts["accelerator"] == accelerator}
     distance = dict.fromkeys(candidates, (0.0, 0.0)) if same else _distances(catalog, candidates, accelerator)
 
@@ -104,12 +107,30 @@ def choose_profile(catalog: Catalog, model: str, accelerator: str) -> str:
             facts["model"] == model,
             facts["points"] >= WELL_COVERED,
             _version(str(facts.get("engine_version", ""))),
-            -_bits(str(facts.get("precision", ""))),
+            -bits_of(str(facts.get("precision", ""))),
             -int(facts["accelerator_count"]),
             profile,
         )
 
     return max((same or candidates).items(), key=rank)[0]
+
+
+def has_table(catalog: Catalog, model: str) -> bool:
+    """Whether any table of an offline maximum is of the model or a sibling of its shape."""
+    shapes = {model, *_siblings(catalog, model)}
+    return any(facts.get("model") in shapes for facts in _maxima(catalog))
+
+
+def _maxima(catalog: Catalog) -> list[dict[str, Any]]:
+    tables = catalog.facts("throughput").values()
+    return [facts for facts in tables if facts.get("regime", "offline_max") == "offline_max"]
+
+
+def no_table(catalog: Catalog, model: str, message: str = "") -> InputError:
+    """What to say of a model without a table, naming those that have one."""
+    known = sorted({str(table["model"]) for table in _maxima(catalog)})
+    hint = f"models with a table: {', '.join(known)}; or give one in an overlay with --catalog"
+    return InputError(Problem("E136", message or f"no throughput table for '{model}' in the catalog", hint=hint))
 
 
 def _distances(catalog: Catalog, candidates: Mapping[str, Any], accelerator: str) -> dict[str, tuple[float, float]]:
@@ -118,14 +139,14 @@ def _distances(catalog: Catalog, candidates: Mapping[str, Any], accelerator: str
     found: dict[str, tuple[float, float]] = {}
     for profile, facts in candidates.items():
         theirs = catalog.get("accelerators", facts["accelerator"])
-        missing = _bits(str(facts["precision"])) < _fewest_bits(ours)
+        missing = bits_of(str(facts["precision"])) < fewest_bits(ours)
         known = ours.hbm_tb_per_s is not None and theirs.hbm_tb_per_s is not None
         apart = abs(log(theirs.hbm_tb_per_s.value / ours.hbm_tb_per_s.value)) if known else inf
         found[profile] = (float(missing), apart)
     return found
 
 
-def _fewest_bits(accelerator: Any) -> float:
+def fewest_bits(accelerator: Any) -> float:
     """Bits of the narrowest number format the accelerator multiplies."""
     return next((bits for bits in (4.0, 8.0) if getattr(accelerator, f"fp{bits:.0f}_dense_tflops") is not None), 16.0)
 
@@ -147,13 +168,13 @@ def _version(text: str) -> tuple[int, ...]:
     return tuple(UNNUMBERED if part == "x" else int(part) for part in parts if part.isdigit() or part == "x")
 
 
-def _bits(precision: str) -> float:
+def bits_of(precision: str) -> float:
     digits = "".join(char for char in precision if char.isdigit())
     return float(digits) if digits else 16.0
 
 
 def carried_to(profile: Profile, catalog: Catalog, accelerator_id: str) -> Profile:
-    """A table measured on one accelerator, as an estimate for another.
+    """A table measured on one accelerator, as an estimate for another, where the time model has nothing to say.
 
     Scaled by memory bandwidth, and by dense FLOP/s at the precision each of the two computes in. Where the other
     lacks the table's number format it runs the next wider one and reads as many times more bytes. Only physical laws
@@ -168,8 +189,8 @@ def carried_to(profile: Profile, catalog: Catalog, accelerator_id: str) -> Profi
         return profile
     if here.hbm_tb_per_s is None or there.hbm_tb_per_s is None:
         return profile
-    precision = _runs_at(there, profile.precision)
-    bytes_ratio = _bits(precision) / _bits(profile.precision)
+    precision = runs_at(there, profile.precision)
+    bytes_ratio = bits_of(precision) / bits_of(profile.precision)
     bandwidth = there.hbm_tb_per_s.value / here.hbm_tb_per_s.value / bytes_ratio
     law = profile.law.scaled(bandwidth_ratio=bandwidth, flops_ratio=flops)
     return replace(
@@ -178,18 +199,19 @@ def carried_to(profile: Profile, catalog: Catalog, accelerator_id: str) -> Profi
         accelerator=accelerator_id,
         precision=precision,
         carried_from=profile.accelerator,
+        carried_count=profile.accelerator_count,
         loo_error=None,
-        relative_error=TRANSFER_ERROR,
+        relative_error=SCALED_ERROR,
         grade="estimate",
         evidence="derived",
     )
 
 
-def _runs_at(accelerator: Any, precision: str) -> str:
+def runs_at(accelerator: Any, precision: str) -> str:
     """The number format weights are kept in; weight-only formats need no units for them."""
-    if precision in ("mxfp4", "int4", "w4a16") or _bits(precision) >= _fewest_bits(accelerator):
+    if precision in ("mxfp4", "int4", "w4a16") or bits_of(precision) >= fewest_bits(accelerator):
         return precision
-    return {8.0: "fp8", 16.0: "bf16"}[_fewest_bits(accelerator)]
+    return {8.0: "fp8", 16.0: "bf16"}[fewest_bits(accelerator)]
 
 
 def fit_law(

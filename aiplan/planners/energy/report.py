@@ -236,7 +236,7 @@ def _throughput(result: Result) -> Table:
     rows = []
     for model in result.case.models:
         profile = model.profile
-        group = f"{profile.accelerator_count} x {profile.carried_from or profile.accelerator}"
+        group = f"{profile.carried_count or profile.accelerator_count} x {profile.carried_from or profile.accelerator}"
         when = str(profile.measured_on) if profile.measured_on else None
         rows.append(
             (

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from aiplan.planners.arrays import Array
 from aiplan.planners.energy.case import Case, ModelCase
 from aiplan.planners.energy.query import BoundaryEnergies, boundary_energies, effective_output_tokens
-from aiplan.planners.energy.throughput import PhysicalLaw
 from aiplan.planners.parameters import Value, Values
 from aiplan.planners.serving.server import ServerPower, component_power, fraction_power, load_coupled_power_fraction
+from aiplan.planners.serving.throughput import PhysicalLaw
 
 Span = NDArray[np.intp] | slice
 ALL = slice(None)

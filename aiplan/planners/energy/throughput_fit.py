@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aiplan.planners.arrays import Array
-from aiplan.planners.energy.throughput import (
+from aiplan.planners.serving.throughput import (
     LENGTH_FLOOR,
     ConstantLaw,
     LogLinearLaw,

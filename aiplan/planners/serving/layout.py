@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,82 +86,41 @@ def check_layout(layout: Layout, *, experts: Any = None, layers: Any = None, hea
 
 
 def complete_layout(
-    n_gpus: Any,
-    tp: Any = np.nan,
-    pp: Any = np.nan,
-    dp: Any = np.nan,
-    ep: Any = np.nan,
-    *,
-    moe: Any = False,
-    fits: Callable[[Layout], Any] | Any = None,
-) -> tuple[Layout, Array]:
-    """Fill in the degrees that are not known, so that ``n_gpus = tp * pp * dp * replicas``.
+    n_gpus: Any, tp: Any = np.nan, pp: Any = np.nan, dp: Any = np.nan, ep: Any = np.nan, *, moe: Any = False
+) -> Layout:
+    """Fill in the degrees that are not known, so that ``n_gpus = tp * pp * dp``.
 
-    The number of GPUs is authoritative. A missing ``tp`` takes all GPUs that ``pp`` and ``dp`` leave. Otherwise
-    what the known degrees leave over becomes
-
-    1. attention data parallelism, for a model with experts whose ``ep`` exceeds ``tp``: experts shared by more
-       devices than one tensor-parallel group are shared by several of them;
-    2. pipeline stages, where the weights do not fit without: the fewest that divide what is left and fit, or all;
-    3. independent copies of the model.
+    The number of GPUs is authoritative. A missing ``tp`` takes all GPUs that ``pp`` and ``dp`` leave. What the known
+    degrees leave over otherwise multiplies attention data parallelism for a model with experts, and pipeline stages
+    for a dense one, whether or not a degree was stated: tables that count one group of several leave the other out.
 
     Parameters
     ----------
-    n_gpus : GPUs of the whole deployment [1]
+    n_gpus : GPUs of one copy of the model [1]
     tp, pp, dp, ep : degrees, NaN where unknown; unknown ``ep`` is 1
     moe : whether the model has experts
-    fits : whether the weights fit without a pipeline, per row, or a function that says so of a `Layout`;
-        absent: they do
-
-    Returns
-    -------
-    The layout of one copy, and the number of copies; shapes broadcast.
 
     Raises ValueError where the degrees do not divide the GPUs.
 
     Source: a convention of ours. Benchmark tables state GPUs and some of the degrees; counting TP x DP as one
     of its factors is wrong by the other (InferenceX pull request 2354).
 
-    >>> layout, copies = complete_layout(16, tp=4, ep=16, moe=True)
-    >>> float(layout.dp), float(layout.devices), float(copies)
-    (4.0, 16.0, 1.0)
-    >>> layout, copies = complete_layout(16, tp=4)
-    >>> float(layout.devices), float(copies)
-    (4.0, 4.0)
+    >>> layout = complete_layout(16, tp=4, ep=16, moe=True)
+    >>> float(layout.dp), float(layout.devices)
+    (4.0, 16.0)
+    >>> float(complete_layout(8, tp=2).pp)
+    4.0
     """
     rows = np.broadcast_arrays(*(as_array(value) for value in (n_gpus, tp, pp, dp, ep, moe)))
     gpus, tensor, pipeline, data, expert, has_experts = (np.array(row, dtype=np.float64) for row in rows)
-    expert = np.where(np.isnan(expert), 1.0, expert)
-    known_pp, known_dp = np.where(np.isnan(pipeline), 1.0, pipeline), np.where(np.isnan(data), 1.0, data)
-    tensor = np.where(np.isnan(tensor), gpus / (known_pp * known_dp), tensor)
-    left = gpus / (tensor * known_pp * known_dp)
+    expert, pipeline, data = (np.where(np.isnan(row), 1.0, row) for row in (expert, pipeline, data))
+    tensor = np.where(np.isnan(tensor), gpus / (pipeline * data), tensor)
+    left = gpus / (tensor * pipeline * data)
     require((left >= 1) & (left == np.round(left)), "tp, pp and dp must divide the number of GPUs")
-
-    shared = np.isnan(data) & (has_experts > 0) & (expert > tensor)
-    known_dp = np.where(shared, left, known_dp)
-    left = np.where(shared, 1.0, left)
-
-    open_pp = np.isnan(pipeline) & (left > 1)
-    stages = np.where(open_pp, _fewest_stages(Layout(tensor, known_pp, known_dp, expert), left, open_pp, fits), 1.0)
-    layout = Layout(tensor, known_pp * stages, known_dp, expert)
+    shared = has_experts > 0
+    layout = Layout(tensor, np.where(shared, pipeline, pipeline * left), np.where(shared, data * left, data), expert)
     check_layout(layout)
-    return layout, np.asarray(left / stages, dtype=np.float64)
-
-
-def _fewest_stages(layout: Layout, left: Array, wanted: Flags, fits: Callable[[Layout], Any] | Any) -> Array:
-    """Pipeline stages that make the weights fit, per row: the fewest that divide ``left``, or all of it."""
-    if fits is None:
-        return np.ones_like(left)
-    if not callable(fits):
-        return np.where(np.broadcast_to(np.asarray(fits, dtype=bool), left.shape), 1.0, left)
-    stages, found = left.copy(), ~wanted
-    for count in range(1, int(np.max(left, initial=1.0, where=wanted)) + 1):
-        if np.all(found):
-            break
-        tried = Layout(layout.tp, layout.pp * count, layout.dp, layout.ep)
-        now = ~found & (np.mod(left, count) == 0) & np.asarray(fits(tried), dtype=bool)
-        stages, found = np.where(now, float(count), stages), found | now
-    return stages
+    return layout
 
 
 def layouts(

@@ -1,15 +1,20 @@
-"""A model of the catalog decoding on accelerators of the catalog, as the numbers the power law wants.
+"""Deployments at a known token rate, as the numbers the power law of `power` wants.
 
-Names and shapes come in as catalog entries (anything with their fields); what goes out is plain numbers.
+The law was fitted with these definitions: a 16-bit cache, weights read whole by every copy of attention, recurrent
+state read and written. They stay as they were then, whatever the deployment's own cache is.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from aiplan.planners.serving.precision import EXPERT_BYTES as EXPERT_BYTES
-from aiplan.planners.serving.precision import FIXED_BYTES as FIXED_BYTES
-from aiplan.planners.serving.precision import KV_BYTES as KV_BYTES
+import numpy as np
+
+from aiplan.planners.arrays import Array, as_array
+from aiplan.planners.serving.architecture import Architecture, stack
+from aiplan.planners.serving.power import DecodeLoad, Device
+from aiplan.planners.serving.precision import EXPERT_BYTES, FIXED_BYTES, KV_BYTES, bytes_of
 
 RECURRENT_BYTES = 8.0
 """32-bit recurrent state, read and written in each step [B]."""
@@ -23,6 +28,12 @@ _ARITHMETIC = {
     "int8": "fp8",
     "nvfp4": "fp4",
 }
+_CLASSES = {"h100-sxm": "h100", "b200-sxm": "b200"}
+
+
+def power_class(accelerator_id: str) -> str:
+    """Which measured constants of the power law an accelerator takes."""
+    return _CLASSES.get(accelerator_id, "other")
 
 
 def weight_bytes(total_params: float, precision: str) -> float:
@@ -45,66 +56,82 @@ def peak_tflops(accelerator: Any, precision: str) -> float:
     raise ValueError("the catalog has no dense FLOP/s of this accelerator")
 
 
-def state_bytes_per_sequence(model: Any, context_tokens: float) -> float:
+def device_of(accelerators: Sequence[Any], precision: Sequence[str]) -> Device:
+    """What the power law needs to know of catalog entries, one row each.
+
+    Raises ValueError for an entry without TDP, bandwidth or FLOP/s.
+    """
+    for entry in accelerators:
+        if entry.tdp_w is None or entry.hbm_tb_per_s is None:
+            raise ValueError("the catalog has no TDP or bandwidth of this accelerator")
+    return Device(
+        tdp_w=np.array([entry.tdp_w.value for entry in accelerators]),
+        hbm_tb_per_s=np.array([entry.hbm_tb_per_s.value for entry in accelerators]),
+        peak_tflops=np.array(
+            [peak_tflops(entry, name) for entry, name in zip(accelerators, precision, strict=True)], dtype=np.float64
+        ),
+    )
+
+
+def state_bytes_per_sequence(model: Architecture, context_tokens: Any) -> Array:
     """Cache and recurrent state read per sequence and decode step at a context [B].
 
     Windowed layers read at most their window, linear layers their fixed state.
     """
-    every = float(model.kv_values_per_token or 0)
-    full = float(model.kv_values_per_token_full_layers if model.kv_values_per_token_full_layers is not None else every)
-    seen = min(context_tokens, float(model.window_tokens or context_tokens))
-    recurrent = float(model.linear_state_values or 0) + float(model.linear_conv_values or 0)
-    return KV_BYTES * (full * context_tokens + (every - full) * seen) + RECURRENT_BYTES * recurrent
+    context = as_array(context_tokens)
+    seen = np.minimum(context, model.window_tokens)
+    cached = KV_BYTES * (model.kv_values_full * context + model.kv_values_windowed * seen)
+    return np.asarray(cached + RECURRENT_BYTES * as_array(model.recurrent_values), dtype=np.float64)
 
 
-def state_shards(model: Any, accelerators: float, replicas: float) -> float:
-    """Accelerators one sequence's cache is spread over: KV heads limit it, a shared latent is replicated."""
-    if replicas > 1:
-        return accelerators  # attention data-parallel: a sequence's cache stands on one of n
-    if model.kv_lora_rank:
-        return 1.0
-    return min(accelerators, float(model.kv_heads or 1))
+def state_shards(model: Architecture, accelerators: Any, ranks: Any) -> Array:
+    """Accelerators one sequence's cache is spread over: KV heads limit it, a shared latent is replicated [1].
+
+    With attention data parallelism a sequence's cache stands on one of n, whichever.
+    """
+    spread = np.minimum(as_array(accelerators), model.kv_shards)
+    return np.asarray(np.where(as_array(ranks) > 1, accelerators, spread), dtype=np.float64)
 
 
-def decode_fields(
-    model: Any,
+def decode_load(
+    architectures: Sequence[Architecture],
+    precision: Sequence[str],
     *,
-    accelerators: float,
-    tokens_per_s: float,
-    batch: float,
-    precision: str,
-    replicas: float = 1.0,
-    prompt_tokens: float,
-    output_tokens: float,
-) -> dict[str, float]:
-    """Fields of `power.DecodeLoad` for one model at a known token rate.
+    accelerators: Any,
+    ranks: Any,
+    tokens_per_s: Any,
+    batch: Any,
+    prompt_tokens: Any,
+    output_tokens: Any,
+) -> DecodeLoad:
+    """The load of each row; arrays of shape (rows,).
 
     Parameters
     ----------
-    model : catalog entry of the model
-    accelerators, replicas : size of the group, and of its attention data-parallel copies [1]
+    architectures, precision : model and format of the weights, one per row
+    accelerators : size of the whole group, all copies [1]
+    ranks : copies of attention in it: attention data-parallel ranks of all copies [1]
     tokens_per_s : output tokens of the whole group [1/s]
-    batch : sequences decoding at once; NaN where unknown [1]
-    precision : canonical name, see `EXPERT_BYTES`
+    batch : sequences decoding at once in all of it; NaN where unknown [1]
     prompt_tokens, output_tokens : mean lengths [tokens]
     """
-    routed = float(model.params_routed_experts or 0)
-    experts, active = float(model.experts or 0), float(model.experts_active or 0)
-    head = float(model.vocab_size) * float(model.hidden_size)
-    fixed = float(model.matmul_params) - head - (routed * active / experts if experts else 0.0)
-    return {
-        "accelerators": accelerators,
-        "tokens_per_s": tokens_per_s,
-        "batch": batch,
-        "layers": float(model.layers),
-        "matmul_params": float(model.matmul_params),
-        "fixed_weight_bytes": replicas * (fixed * FIXED_BYTES[precision] + 2.0 * head),
-        "routed_weight_bytes": routed * EXPERT_BYTES[precision],
-        "experts": experts,
-        "experts_active": active,
-        "state_bytes_per_sequence": state_bytes_per_sequence(model, prompt_tokens + output_tokens / 2),
-        "state_shards": state_shards(model, accelerators, replicas),
-        "prompt_tokens": prompt_tokens,
-        "output_tokens": output_tokens,
-        "block_scaled_fp8": float(precision == "fp8"),
-    }
+    model, names = stack(architectures), list(precision)
+    visited = np.where(model.experts > 0, model.experts_active / np.maximum(model.experts, 1.0), 0.0)
+    fixed = model.attention_params + model.dense_params + model.other_params
+    prompt, output = as_array(prompt_tokens), as_array(output_tokens)
+    return DecodeLoad(
+        accelerators=accelerators,
+        tokens_per_s=tokens_per_s,
+        batch=batch,
+        layers=model.layers,
+        matmul_params=fixed + model.head_params + model.routed_params * visited,
+        fixed_weight_bytes=as_array(ranks) * (fixed * bytes_of(FIXED_BYTES, names) + 2.0 * model.head_params),
+        routed_weight_bytes=model.routed_params * bytes_of(EXPERT_BYTES, names),
+        experts=model.experts,
+        experts_active=model.experts_active,
+        state_bytes_per_sequence=state_bytes_per_sequence(model, prompt + output / 2.0),
+        state_shards=state_shards(model, accelerators, ranks),
+        prompt_tokens=prompt,
+        output_tokens=output,
+        block_scaled_fp8=np.array([name == "fp8" for name in names], dtype=np.float64),
+    )

@@ -1,0 +1,151 @@
+"""`aiplan perf --rows`: a file of deployments with time, power and energy beside them."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from aiplan.errors import InputError, Problem
+from aiplan.inputs.table import Rows, read_csv
+from aiplan.planners.serving.predict import Predicted, predict
+from aiplan.planners.serving.rows import COLUMNS, Row, Shelf, cells_of, find_columns, place
+from aiplan.report.model import Cell, Column, Line, Origin, Report, Table, Warn
+
+if TYPE_CHECKING:
+    from aiplan.catalog.loader import Catalog
+
+REQUIRED = ("model", "hardware")
+VALUES = ("ttft_ms", "tpot_ms", "output_tok_s", "power_w", "energy_j_per_token")
+"""What is predicted, in the order of the columns."""
+BANDS = tuple(f"{name}_{end}" for name in VALUES for end in ("low", "high"))
+OUT = (*VALUES, *BANDS, "method", "warning")
+"""Columns that are added; a measured column of the same name moves to ``measured_NAME``."""
+BLOCK = 20_000
+"""Rows predicted side by side: a hundred thousand need no more memory than this many."""
+
+
+def rows_report(path: Path, catalog: Catalog) -> tuple[Report, int]:
+    """Every row of a file, in order, with its prediction; and how many could not be placed.
+
+    Parameters
+    ----------
+    path : CSV of deployments; see `rows.COLUMNS` for the names its columns go by
+    catalog : where models and accelerators are looked up
+
+    Raises InputError for a file that cannot be read or has neither a column for models nor one for hardware.
+    """
+    table = read_csv(path)
+    columns = _columns(table)
+    shelf = Shelf(catalog)
+    out: list[dict[str, Cell]] = [dict.fromkeys(OUT) for _ in table.rows]
+    unknown = 0
+    for start in range(0, len(table.rows), BLOCK):
+        unknown += _block(table, start, columns, shelf, out)
+    names = _names(table, columns)
+    shown = tuple(Column(name, keep=name in VALUES) for name in [*names.values(), *OUT])
+    cells = tuple(
+        (*(row[name] for name in names), *(found[name] for name in OUT))
+        for row, found in zip(table.rows, out, strict=True)
+    )
+    done = len(cells) - unknown
+    told = (Warn("W-PERF-ROWS", f"rows that could not be placed: {unknown}; see their 'warning'"),) if unknown else ()
+    return (
+        Report(
+            planner="perf-rows",
+            title="Time, power and energy of a file of deployments",
+            headline=f"{done} of {len(cells)} rows predicted; power of accelerators only, totals over n_gpus.",
+            scenario=Origin(table.name, ""),
+            catalog=Origin("hardware_catalog", catalog.sha256, catalog.version),
+            seed=0,
+            samples=0,
+            lines=(
+                Line("rows_placed", "Rows with a prediction", done, None, grade="measured"),
+                Line("rows_unknown", "Rows without", unknown, None, grade="measured"),
+            ),
+            tables=(Table("rows", "Rows", shown, cells),),
+            warnings=told,
+            not_modelled=("host, network, idle time and PUE", "prefix caches and speculative decoding"),
+            boundary="accelerator",
+        ),
+        unknown,
+    )
+
+
+def _columns(table: Rows) -> dict[str, tuple[str, ...]]:
+    """Which columns hold which quantity."""
+    columns = find_columns(table.columns)
+    if len(table.columns) == 1 and ";" in table.columns[0]:
+        hint = "save it with commas between the cells"
+        raise InputError(Problem("E139", "has semicolons between its columns", "", table.name, 1, 1, hint=hint))
+    hints = {key: f"name it one of {', '.join(COLUMNS[key])}" for key in REQUIRED if not columns[key]}
+    if hints:
+        raise InputError(
+            [Problem("E139", f"has no column '{key}'", "", table.name, 1, 1, hint=hint) for key, hint in hints.items()]
+        )
+    return columns
+
+
+def _names(table: Rows, columns: dict[str, tuple[str, ...]]) -> dict[str, str]:
+    """The file's columns by what they are called in the answer; empty ones that a prediction fills are dropped."""
+    names = {}
+    for column in table.columns:
+        if column not in OUT:
+            names[column] = column
+        elif any(row[column].strip() for row in table.rows) and column not in columns["output_tok_s"]:
+            names[column] = f"measured_{column}"
+    return names
+
+
+def _block(
+    table: Rows, start: int, columns: dict[str, tuple[str, ...]], shelf: Shelf, out: list[dict[str, Cell]]
+) -> int:
+    """Predict some rows into ``out``; how many could not be placed."""
+    placed: list[Row] = []
+    where: list[int] = []
+    failed = 0
+    for number, cells in enumerate(table.rows[start : start + BLOCK], start):
+        try:
+            placed.append(place(cells_of(cells, columns), shelf))
+            where.append(number)
+        except (InputError, ValueError) as error:
+            hint = "; ".join(problem.hint for problem in getattr(error, "problems", ()) if problem.hint)
+            out[number]["warning"] = f"{_plain(error)}; {hint}" if hint else _plain(error)
+            failed += 1
+    if placed:
+        found = predict(placed, shelf)
+        values = {name: np.asarray(getattr(found, name)).tolist() for name in (*VALUES, *BANDS)}
+        for place_, number in enumerate(where):
+            answer = out[number]
+            for name, column in values.items():
+                answer[name] = _finite(column[place_])
+            answer["method"] = found.method[place_]
+            answer["warning"] = "; ".join(_warnings(placed[place_], found, place_)) or None
+    return failed
+
+
+def _plain(error: Exception) -> str:
+    """What is wrong, without the code and the file's name."""
+    problems = getattr(error, "problems", ())
+    return "; ".join(problem.message for problem in problems) if problems else str(error)
+
+
+def _finite(value: Any) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def _warnings(row: Row, found: Predicted, index: int) -> list[str]:
+    """What a reader of this row must know."""
+    notes = list(row.notes)
+    if not found.fits[index]:
+        notes.append("does not fit the accelerators' memory; predicted as if it did")
+    elif not row.offline and row.concurrency > found.batch_limit[index] * row.dp * row.replicas:
+        held = found.batch_limit[index] * row.dp * row.replicas
+        notes.append(f"memory holds {held:.0f} of {row.concurrency:g} requests: the others wait")
+    if row.offline:
+        notes.append("no time to first token: the queue never empties")
+    if found.light_share[index] > 1.0 and math.isnan(row.output_tok_s):
+        notes.append("faster than the data sheet allows: do not use")
+    return notes
