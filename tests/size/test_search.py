@@ -58,7 +58,8 @@ def brute_force(candidate: int, batch_max: int, **values: Any) -> tuple[float, f
             continue
         demand = given_["requests_per_s"] * given_["output_tokens"]
         replicas = max(int(np.ceil(demand / (float(served.output_tok_s[0]) * given_["utilisation_max"]) - 1e-9)), 1)
-        held = given_["output_tokens"] * tpot
+        # Little's law: a slot is held as long as its share of the throughput says, its own prompt included.
+        held = given_["output_tokens"] * batch * ranks / float(served.output_tok_s[0])
         for count in range(replicas, replicas + 5000):
             wait = wait_s(given_["requests_per_s"] * held, batch * ranks * count, held, given_["arrival_cv2"],
                           given_["service_cv2"], given_["wait_quantile"])  # fmt: skip
