@@ -1,4 +1,4 @@
-"""Start-up, whole-process and sampling times, each against its target.
+"""Start-up, whole-process, sampling and prediction times, each against its target.
 
 Run ``python -m benchmarks`` (or ``make bench``) on an idle machine. Times depend on the machine, so each is also given
 as a multiple of what the same machine needs to start Python and import the libraries the command cannot do without;
@@ -9,31 +9,48 @@ from __future__ import annotations
 
 import argparse
 import compileall
+import csv
 import json
 import platform
+import random
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import aiplan
 
 AIPLAN = [sys.executable, "-m", "aiplan"]
-ENERGY = [*AIPLAN, "energy", "--format", "json"]
 PYTHON = [sys.executable, "-c"]
 LIBRARIES = "import typer, pydantic, numpy, tomli; pydantic.BaseModel"
+ROWS = 5_000
+"""Deployments in the benchmarks of many predictions [1]."""
+MODELS = ("llama-3.1-8b", "llama-3.1-70b", "qwen3-235b-a22b", "gpt-oss-120b", "deepseek-r1", "mixtral-8x7b")
+HARDWARE = ("h100", "h200", "b200", "mi300x", "l40s", "a100")
 
 
-def process_ms(command: list[str], runs: int) -> float:
-    """Median wall time of a whole process [ms]."""
-    times = []
+class Figure(NamedTuple):
+    """One time and the longest it may take, both in ``unit``; None where there is no target."""
+
+    what: str
+    value: float
+    unit: str
+    target: float | None = None
+
+
+def process_ms(commands: list[list[str]], runs: int) -> list[float]:
+    """Median wall time of whole processes [ms], taken in turn so that a busy minute falls on all of them."""
+    times: list[list[float]] = [[] for _ in commands]
     for _ in range(runs):
-        start = time.perf_counter()
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        times.append((time.perf_counter() - start) * 1e3)
-    return statistics.median(times)
+        for command, found in zip(commands, times, strict=True):
+            start = time.perf_counter()
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            found.append((time.perf_counter() - start) * 1e3)
+    return [statistics.median(found) for found in times]
 
 
 def best_s(task: Callable[[], object], runs: int) -> float:
@@ -67,6 +84,63 @@ def sampling_s(draws: int, runs: int) -> float:
     return best_s(task, runs)
 
 
+def deployments(count: int) -> list[dict[str, str]]:
+    """Rows of models, accelerators and loads as a user's file has them, the same in every run; a fifth is offline."""
+    chance = random.Random(3)
+    rows = []
+    for number in range(count):
+        row = {"model": chance.choice(MODELS), "hardware": chance.choice(HARDWARE), "n_gpus": "8",
+               "framework": chance.choice(("vllm", "sglang", "tensorrt-llm")), "isl": str(chance.randint(100, 8000)),
+               "osl": str(chance.randint(50, 2000)), "concurrency": str(chance.randint(1, 512))}  # fmt: skip
+        rows.append(row if number % 5 else {**row, "concurrency": ""})
+    return rows
+
+
+def prediction_s(runs: int) -> float:
+    """Seconds to predict `ROWS` deployments in a warm process [s]."""
+    from aiplan.catalog.loader import Catalog
+    from aiplan.planners.serving.predict import predict
+    from aiplan.planners.serving.rows import Shelf, place
+
+    shelf = Shelf(Catalog())
+    rows = [place({key: text for key, text in cells.items() if text}, shelf) for cells in deployments(ROWS)]
+    predict(rows, shelf)
+    return best_s(lambda: predict(rows, shelf), runs)
+
+
+def file_s(runs: int) -> float:
+    """Seconds of ``aiplan perf --rows`` with `ROWS` deployments, the whole process [s]."""
+    rows = deployments(ROWS)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "deployments.csv")
+        with path.open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+        return process_ms([[*AIPLAN, "perf", "--rows", str(path)]], runs)[0] / 1e3
+
+
+def figures(runs: int) -> list[Figure]:
+    """Everything that is measured, the floor of all commands first."""
+    processes: list[tuple[str, list[str], float | None]] = [
+        ("python start", [*PYTHON, "pass"], None),
+        ("python start and libraries", [*PYTHON, LIBRARIES], None),
+        ("aiplan --help", [*AIPLAN, "--help"], 100.0),
+        ("aiplan energy --format json", [*AIPLAN, "energy", "--format", "json"], 400.0),
+        ("aiplan perf --format json", [*AIPLAN, "perf", "--format", "json"], 350.0),
+        ("aiplan size --format json", [*AIPLAN, "size", "--format", "json"], None),
+    ]
+    times = process_ms([command for _, command, _ in processes], runs)
+    return [
+        *(Figure(what, value, "ms", target) for (what, _, target), value in zip(processes, times, strict=True)),
+        Figure(f"aiplan perf --rows, {ROWS:,} rows", file_s(3), "s", 2.0),
+        Figure("one prediction, warm", 1e3 * prediction_s(5) / ROWS, "ms", 0.2),
+        Figure("1e6 draws x 5 models", sampling_s(1_000_000, 3), "s", 0.5),
+        Figure("5e5 draws x 5 models", sampling_s(500_000, 3), "s"),
+        Figure("2.5e5 draws x 5 models", sampling_s(250_000, 3), "s"),
+    ]
+
+
 def main() -> int:
     """Run everything, print a table, and write JSON when asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -74,34 +148,18 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="also write the figures here")
     arguments = parser.parse_args()
     compileall.compile_dir(Path(aiplan.__file__).parent, quiet=1)  # as an installed package is
-    floor = process_ms([*PYTHON, "pass"], arguments.runs)
-    libraries = process_ms([*PYTHON, LIBRARIES], arguments.runs)
-    rows: list[tuple[str, float, str, float | None]] = [
-        ("python start", floor, "ms", None),
-        ("python start and libraries", libraries, "ms", None),
-        ("aiplan --help", process_ms([*AIPLAN, "--help"], arguments.runs), "ms", 100.0),
-        (
-            "aiplan energy --format json",
-            process_ms([*AIPLAN, "energy", "--format", "json"], arguments.runs),
-            "ms",
-            400.0,
-        ),
-        ("1e6 draws x 5 models", sampling_s(1_000_000, 3), "s", 0.5),
-        ("5e5 draws x 5 models", sampling_s(500_000, 3), "s", None),
-        ("2.5e5 draws x 5 models", sampling_s(250_000, 3), "s", None),
-    ]
+    rows = figures(arguments.runs)
+    libraries = rows[1].value
     print(f"{'what':<32}{'figure':>10}  {'target':>8}  {'x libraries':>11}")
     for what, figure, unit, target in rows:
-        ratio = figure / libraries if unit == "ms" else None
-        print(
-            f"{what:<32}{figure:>8.3g} {unit}  {target if target else '-':>8}  {f'{ratio:.2f}' if ratio else '-':>11}"
-        )
-    linear = rows[-3][1] / (4 * rows[-1][1])
+        ratio = figure * (1.0 if unit == "ms" else 1e3) / libraries
+        print(f"{what:<32}{figure:>8.3g} {unit:<2}  {target or '-':>7}  {ratio:>11.2g}")
+    linear = rows[-3].value / (4 * rows[-1].value)
     print(f"cost of 1e6 draws over 4 x the cost of 2.5e5 (1 is linear): {linear:.2f}")
     if arguments.json:
-        figures = {what: {"figure": figure, "unit": unit, "target": target} for what, figure, unit, target in rows}
+        found = {row.what: {"figure": row.value, "unit": row.unit, "target": row.target} for row in rows}
         machine = {"python": platform.python_version(), "machine": platform.machine(), "system": platform.system()}
-        arguments.json.write_text(json.dumps({"machine": machine, "figures": figures}, indent=2) + "\n")
+        arguments.json.write_text(json.dumps({"machine": machine, "figures": found}, indent=2) + "\n")
     return 0
 
 

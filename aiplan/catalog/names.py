@@ -29,6 +29,8 @@ _PRECISIONS = {
 # After a precision: how it was quantised, e.g. FP8-dynamic.
 _MANNERS = frozenset({"dynamic", "dyn", "block", "static"})
 
+_MAKERS = frozenset({"nvidia", "amd", "intel", "google", "aws", "instinct"})
+
 _ENGINES = {
     "tensorrt-llm": "tensorrt-llm", "tensorrt_llm": "tensorrt-llm", "tensorrt llm": "tensorrt-llm",
     "trt-llm": "tensorrt-llm", "trtllm": "tensorrt-llm",
@@ -85,6 +87,12 @@ def canonical_engine(text: str) -> tuple[str, str] | None:
 
 def _without_organisation(text: str) -> str:
     return text.rstrip("/").rsplit("/", 1)[-1]
+
+
+def _without_maker(text: str) -> str:
+    """Text without the chip maker in front, empty where there is none."""
+    words = text.replace("-", " ").replace("_", " ").split()
+    return text.split(words[0], 1)[1].lstrip(" -_") if len(words) > 1 and words[0].lower() in _MAKERS else ""
 
 
 def _drop_suffix(tokens: list[str]) -> list[str] | None:
@@ -166,7 +174,9 @@ class Names:
         exact = self._exact_names()
         found = exact.get(normalise(text))
         bare = _without_organisation(text)
-        return found or self._by_suffixes(normalise(bare)) or self._by_suffixes(normalise(_dotted(bare)))
+        found = found or self._by_suffixes(normalise(bare)) or self._by_suffixes(normalise(_dotted(bare)))
+        rest = _without_maker(text)
+        return found or (self.resolve(rest) if rest else None)
 
     def nearest(self, text: str, n: int = 3) -> list[str]:
         """Up to ``n`` ids with a name most like ``text``, best first."""
@@ -174,6 +184,7 @@ class Names:
 
         exact = self._exact_names()
         wanted = normalise(_without_organisation(text[:_LONGEST]))
+        wanted = normalise(_without_maker(wanted)) or wanted
         close = get_close_matches(wanted, exact, n=max(4 * n, 1), cutoff=0.5)
         return list(dict.fromkeys(exact[name] for name in close))[: max(n, 0)]
 

@@ -60,6 +60,7 @@ _ASCII = str.maketrans(
 )
 
 _FORMULA_LEADS = frozenset("=+-@\u2212")
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
 _AFTER_SEMICOLON = re.compile(r";(?=[\s\"']*[=+\-@＝＋－＠\u2212])")
 _MARKDOWN_SPECIAL = re.compile(r"([\\`*|\[\]]|(?<!\w)_|_(?!\w)|~(?=~)|(?<=~)~)")
 _MARKDOWN_LINE_START = re.compile(r"^(\s*)([#+=\-]|\d{1,9}(?=[.)]))")
@@ -118,7 +119,7 @@ def to_ascii(text: str) -> str:
 
 
 def csv_cell(text: str) -> str:
-    """One line of text that no spreadsheet takes for a formula; numbers never pass through here.
+    """One line of text that no spreadsheet takes for a formula; a number, such as ``-3.5``, stays as it is.
 
     A leading apostrophe is put before ``= + - @``, tab, carriage return and NUL, also in full-width or small
     form and after leading spaces. The same is done behind a semicolon, which spreadsheets in half of Europe
@@ -127,6 +128,8 @@ def csv_cell(text: str) -> str:
     >>> csv_cell("=1+1"), csv_cell("  ＠SUM(A1)"), csv_cell("a;=1"), csv_cell("H100")
     ("'=1+1", "'  ＠SUM(A1)", "a;'=1", 'H100')
     """
+    if _NUMBER.fullmatch(text):
+        return text
     line = _AFTER_SEMICOLON.sub(";'", clean_line(text))
     lead = unicodedata.normalize("NFKC", line.lstrip(' \u00a0\u3000"')[:1]).lstrip()
     if text[:1] in ("\t", "\r", "\n", "\0") or lead[:1] in _FORMULA_LEADS - {""}:

@@ -56,6 +56,16 @@ def test_energy_as_json_loads_numpy_and_no_more() -> None:
     assert not tables & {"scipy", "importlib.metadata"}
 
 
+@pytest.mark.parametrize("command", ["perf", "size"])
+def test_perf_and_size_as_json_load_numpy_and_no_more(command: str) -> None:
+    loaded = loaded_by(command, "--format", "json")
+    assert "numpy" in loaded
+    assert not loaded & {"scipy", "rich", "xlsxwriter", "importlib.metadata", "jinja2", "socket", "asyncio", "click"}
+    # What fits, measures, sweeps and reads tables of others is loaded where it is asked for.
+    serving = {name.rpartition(".")[2] for name in loaded if name.startswith("aiplan.planners.serving.")}
+    assert not serving & {"accuracy", "calibration", "datasets", "hf_config", "measure", "sweep", "tables", "time_fit"}
+
+
 # Help.
 
 

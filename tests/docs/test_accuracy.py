@@ -160,3 +160,48 @@ def test_the_table_of_constants_is_that_of_the_law() -> None:
         assert stated == pytest.approx(
             [getattr(POWER_CONSTANTS[name], field) for name in (*CLASSES, "other")], rel=5e-3
         )
+
+
+PERFORMANCE = ROOT / "docs" / "serving.md"
+
+# What the pages state, by the start of a row: table, row of it, and mean or median.
+STATED = {
+    "TPOT, InferenceX": ("perf_online", "time per token", "median"),
+    "time per output token": ("perf_online", "time per token", "median"),
+    "TTFT, InferenceX": ("perf_online", "time to first token", "median"),
+    "time to first token": ("perf_online", "time to first token", "median"),
+    "throughput, TensorRT-LLM maxima, dense": ("perf_offline", "dense, every precision", "mean"),
+    "throughput, TensorRT-LLM maxima, all": ("perf_offline", "all", "mean"),
+    "offline throughput": ("perf_offline", "all", "mean"),
+    "TPOT, decode side": ("perf_disagg", "all with known worker counts", "median"),
+    "J per token": ("perf_energy", "J/token from first principles", "median"),
+}
+
+
+@pytest.fixture(scope="module")
+def accuracy(shared_data: Path) -> dict[str, dict[str, dict[str, Any]]]:
+    """Accuracy tables of the time model by id, their rows by name."""
+    from aiplan.catalog.loader import Catalog
+    from aiplan.planners.serving.accuracy import accuracy_tables
+
+    tables = accuracy_tables(Catalog(), shared_data)
+    return {table.id: {str(row.get("what")): row for row in table.records()} for table in tables}
+
+
+@pytest.mark.parametrize("page", [README, PERFORMANCE], ids=lambda page: page.name)
+def test_the_stated_error_of_the_time_model_is_the_measured_one(page: Path, accuracy: Any) -> None:
+    table = rows(page, "what")
+    assert len(table) == (6 if page is PERFORMANCE else 4)
+    for cells in table:
+        start = next(start for start in STATED if cells[0].startswith(start))
+        name, what, kind = STATED[start]
+        found = accuracy[name][what]
+        assert int(cells[1].replace(",", "")) == found["rows"]
+        columns = ([kind] if page is PERFORMANCE else []) + [f"model_{kind}", f"hardware_{kind}"]
+        for text, column in zip(cells[2:], columns, strict=False):
+            if text.strip():
+                assert float(text.removesuffix(" %")) == pytest.approx(100 * found[column], abs=0.15), (start, column)
+        worst = [number / 100 for number in map(float, re.findall(r"(\d+) %", cells[-1]))]
+        known = [found.get(f"worst_{group}_median") for group in ("model", "hardware")]
+        for stated, measured in zip(worst, (one for one in known if one is not None), strict=False):
+            assert stated == pytest.approx(measured, abs=0.011), start

@@ -7,15 +7,16 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aiplan.catalog.loader import Catalog
 from aiplan.errors import InfeasibleError, InputError
-from aiplan.planners.serving.collect import ACCELERATOR, build_case
+from aiplan.planners.serving.collect import ACCELERATOR, Desk, build_case
 from aiplan.planners.serving.plan import goodput, plan
-from aiplan.planners.serving.predict import predict
+from aiplan.planners.serving.predict import Predicted, predict
 from aiplan.planners.serving.report import LINES
 from tests.catalog.overlays import SOURCE, write
 from tests.serving.perf_cases import case, catalog, lines, report, result, scenario
@@ -206,6 +207,22 @@ def test_effects_of_the_accelerator_against_another_catalog(name: str, tmp_path:
         assert found.get(f"accelerators.h200-sxm.{name}", 0.0) == pytest.approx(
             expected if abs(expected) > 0.01 else 0.0, abs=1e-9
         ), line
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [('deployment.hardware="h100"',), ('deployment.hardware="h20"',),
+     (OFFLINE, 'deployment={model="llama-70b",hardware="h200",n_gpus=4,tp=4,precision="fp8",engine="tensorrt-llm"}')],
+    ids=["its own power law", "rates of its siblings", "a table of its own"],
+)  # fmt: skip
+def test_a_variant_with_the_same_numbers_is_the_accelerator_itself(changes: tuple[str, ...]) -> None:
+    asked = case(*changes)
+    shelf = Desk(asked.shelf, asked.row.hardware, {"variant": asked.accelerator})
+    found = predict([asked.row, replace(asked.row, hardware="variant")], shelf)
+    assert shelf.chip("variant") == shelf.chip(asked.row.hardware)
+    assert len(set(found.method)) == 1
+    numbers = [name for name in Predicted.__slots__ if name not in ("method", "bottleneck")]
+    assert [name for name in numbers if not np.array_equal(*getattr(found, name), equal_nan=True)] == []
 
 
 def test_a_server_named_alone_is_used_whole() -> None:

@@ -22,6 +22,7 @@ from aiplan.planners.serving.roofline import (
     forward,
     prefill,
     prefill_attention_flops,
+    prefill_index_flops,
     rates,
 )
 from aiplan.planners.serving.rows import Shelf
@@ -213,6 +214,33 @@ def test_sparse_attention_reads_its_choice_and_the_whole_index() -> None:
     }
     assert read[2048.0] == pytest.approx(2048 * 61 * (576 + 128), rel=1e-9)
     assert read[131072.0] - read[65536.0] == pytest.approx(65536 * 61 * 128, rel=1e-9)
+
+
+@pytest.mark.parametrize(("name", "per_pair"), [("deepseek-v3.2", 2 * 64 * 128 * 61), ("glm-5", 2 * 32 * 128 * 78)])
+@pytest.mark.parametrize("length", [512, 8192, 40960])
+def test_an_indexer_scores_every_token_of_the_whole_context(name: str, per_pair: float, length: int) -> None:
+    """Heads, width and layers of the models' own configs; each query scores the whole of what came before it."""
+    model = SHELF.architecture(name)
+    assert model.index_flops == per_pair
+    assert model.attended_tokens == 2048
+    found = prefill_index_flops(deployed(name, "h200-sxm"), float(length)).item()
+    assert found == pytest.approx(per_pair * (np.arange(length) + 1.0).sum(), rel=0.003)
+    # On every device whole, at FP8's rate: tensor parallelism divides attention and not the scores.
+    for degrees in ({"tp": 8, "ep": 8}, {"dp": 8, "ep": 8}):
+        deployment = deployed(name, "h200-sxm", **degrees)
+        speed = rates(deployment, IDEAL)
+        prompt = prefill(deployment, speed, IDEAL, float(length)).terms["attention"].time_s.item()
+        attention = prefill_attention_flops(deployment, float(length)).item() / degrees.get("tp", 1)
+        assert prompt == pytest.approx(attention / 989e12 + found / 1979e12, rel=1e-3)
+        new = decode_step(deployment, speed, IDEAL, 3.0, float(length)).terms["cache"].compute_s.item()
+        attended = 3 * model.decode_flops_full * min(length, 2048) / degrees.get("tp", 1)
+        assert new == pytest.approx(attended / 989e12 + 3 * per_pair * length / 1979e12, rel=1e-3)
+
+
+def test_models_without_an_indexer_score_nothing() -> None:
+    names = [name for name in SHELF.catalog.ids("models") if not SHELF.model(name).index_heads]
+    assert len(names) > 150
+    assert all(SHELF.architecture(name).index_flops == 0.0 for name in names)
 
 
 def seen_by(token: Array, window: float, chunked: bool) -> Array:

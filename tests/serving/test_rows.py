@@ -12,22 +12,17 @@ from hypothesis import strategies as st
 
 from aiplan.catalog.loader import Catalog
 from aiplan.errors import InputError
+from aiplan.planners.serving.cells import COLUMNS, LIMITS, WHOLE, cells_of, find_columns, number
 from aiplan.planners.serving.precision import CACHE_BYTES
 from aiplan.planners.serving.rows import (
     BENCHMARK_LENGTHS,
     BENCHMARK_SPELLING,
-    COLUMNS,
     DEFAULT_OUTPUT,
     DEFAULT_PROMPT,
-    LIMITS,
-    WHOLE,
     Row,
     Shelf,
-    cells_of,
     deployment_of,
-    find_columns,
     load_of,
-    number,
     place,
 )
 

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aiplan.errors import InputError, Problem
+from aiplan.errors import InputError
 from aiplan.inputs.table import Rows, read_csv
+from aiplan.planners.serving.cells import cells_of, require_columns
 from aiplan.planners.serving.power import energy_j_per_output_token
 from aiplan.planners.serving.power_constants import POWER_CONSTANTS
-from aiplan.planners.serving.rows import COLUMNS, DEFAULT_OUTPUT, Row, Shelf, cells_of, find_columns, place
+from aiplan.planners.serving.rows import DEFAULT_OUTPUT, Row, Shelf, place
 from aiplan.planners.serving.rows_power import power_of_rows
 from aiplan.report.model import Column, Line, Origin, Report, Table, Warn
 
@@ -104,17 +105,7 @@ def columns_of(rows: Rows) -> dict[str, tuple[str, ...]]:
     ------
     InputError naming every required column that is missing.
     """
-    found = find_columns(rows.columns)
-    if len(rows.columns) == 1 and ";" in rows.columns[0]:
-        hint = "save it with commas between the cells"
-        raise InputError(Problem("E139", "has semicolons between its columns", "", rows.name, 1, 1, hint=hint))
-    problems = [
-        Problem("E139", f"has no column '{key}'", "", rows.name, 1, 1, hint=f"name it one of {', '.join(COLUMNS[key])}")
-        for key in REQUIRED
-        if not found[key]
-    ]
-    if problems:
-        raise InputError(problems)
+    found = require_columns(rows, REQUIRED)
     return {key: names for key, names in found.items() if key not in IGNORED}
 
 

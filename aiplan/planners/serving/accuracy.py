@@ -19,8 +19,9 @@ from aiplan.inputs.table import read_csv
 from aiplan.planners.arrays import Array
 from aiplan.planners.serving.calibration import Mask, Score, Study, sample_of, score
 from aiplan.planners.serving.calibration_public import FILES, KEPT_AS_TEST, MLPERF, PublicData
+from aiplan.planners.serving.cells import cells_of, find_columns
 from aiplan.planners.serving.predict import predict
-from aiplan.planners.serving.rows import cells_of, find_columns, place
+from aiplan.planners.serving.rows import place
 from aiplan.planners.serving.service import decode_only
 from aiplan.report.model import Cell, Column, Table
 

@@ -37,6 +37,7 @@ class Architecture:
     recurrent_values : values of recurrent and convolution state per sequence, all layers [1]
     decode_flops_full, decode_flops_windowed : attention FLOPs of one new token per token it attends to, all layers
     prefill_flops_full, prefill_flops_windowed : the same for prompts, where latent attention is expanded
+    index_flops : FLOPs with which an indexer scores one pair of a query and a token of its whole context, all layers
     attention_params : softmax and recurrent attention [1]
     dense_params : dense feed-forward networks and shared experts [1]
     routed_params : all routed experts [1]
@@ -61,6 +62,7 @@ class Architecture:
     decode_flops_windowed: Any
     prefill_flops_full: Any
     prefill_flops_windowed: Any
+    index_flops: Any
     attention_params: Any
     dense_params: Any
     routed_params: Any
@@ -112,6 +114,7 @@ def architecture_of(model: Any) -> Architecture:
         decode_flops_windowed=decode_pair * windowed,
         prefill_flops_full=prefill_pair * full,
         prefill_flops_windowed=prefill_pair * windowed,
+        index_flops=2.0 * float(model.index_heads or 0) * index_values,
         attention_params=float(model.params_attention or 0) + float(model.params_linear_attention or 0),
         dense_params=float(model.params_dense_ffn or 0) + float(model.params_shared_experts or 0),
         routed_params=float(model.params_routed_experts or 0),

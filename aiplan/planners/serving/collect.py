@@ -13,8 +13,7 @@ from aiplan.inputs.quantity import Quantity, constant
 from aiplan.inputs.reader import printable
 from aiplan.planners.parameters import Parameters
 from aiplan.planners.serving.inputs import PerfInputs
-from aiplan.planners.serving.layout import Layout, check_layout
-from aiplan.planners.serving.load import power_class
+from aiplan.planners.serving.remarks import remarks
 from aiplan.planners.serving.rows import Row, Shelf, place
 from aiplan.report.model import Warn
 
@@ -39,16 +38,20 @@ IDLE_FRACTION = 0.24
 
 
 class Desk(Shelf):
-    """A shelf where numbers of the accelerator can be changed while the rest stays as it was looked up."""
+    """A shelf with variants of an accelerator beside it: some of its numbers changed, the rest as it was looked up."""
 
-    def __init__(self, shelf: Shelf, accelerators: Mapping[str, Any]) -> None:
+    def __init__(self, shelf: Shelf, hardware_id: str, variants: Mapping[str, Any]) -> None:
         super().__init__(shelf.catalog)
         self._found, self._models, self._architectures = shelf._found, shelf._models, shelf._architectures
-        self._changed = accelerators
+        self._original, self._variants = hardware_id, variants
 
     def accelerator(self, hardware_id: str) -> Any:
-        """The changed entry, or that of the catalog."""
-        return self._changed.get(hardware_id) or super().accelerator(hardware_id)
+        """The variant of that name, or the catalog's entry."""
+        return self._variants.get(hardware_id) or super().accelerator(hardware_id)
+
+    def listed(self, hardware_id: str) -> str:
+        """Id in the catalog of an accelerator or of the one it is a variant of."""
+        return self._original if hardware_id in self._variants else hardware_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +92,10 @@ class Case:
     warnings: tuple[Warn, ...]
 
     def row_at(self, values: Mapping[str, float]) -> Row:
-        """The row with its load at given values."""
+        """The row with its load and cap at given values."""
         load = {name: values.get(f"load.{path}", math.nan) for name, path in LOAD.items()}
-        return replace(self.row, isl=max(load["isl"], 1.0), osl=load["osl"], concurrency=load["concurrency"])
+        cap = values.get("power.cap_w", math.nan)
+        return replace(self.row, isl=max(load["isl"], 1.0), osl=load["osl"], concurrency=load["concurrency"], cap_w=cap)
 
 
 LOAD = {"isl": "input_tokens", "osl": "output_tokens", "concurrency": "concurrency"}
@@ -99,14 +103,9 @@ PATHS = {
     **{name: f"load.{path}" for name, path in LOAD.items()},
     "precision": "deployment.precision", "kv_precision": "deployment.kv_precision", "n_gpus": "deployment.n_gpus",
     "ep": "deployment.ep", "pp": "deployment.pp", "tp,": "deployment.n_gpus", "the": "deployment.hardware",
+    "cap_w": "power.cap_w",
 }  # fmt: skip
 """Input that a message of the core is about, by its first word."""
-
-
-def longest_context(model: Any) -> float:
-    """Longest prompt and answer that a model is made for, infinite where nobody says [tokens]."""
-    stated = model.max_context_tokens
-    return math.inf if stated is None else float(getattr(stated, "value", stated))
 
 
 def build_case(scenario: Scenario[PerfInputs], catalog: Catalog) -> Case:
@@ -143,7 +142,7 @@ class _Builder:
         self._accelerator(hardware, accelerator)
         self._host(hardware, server)
         price = self._price(hardware, accelerator)
-        self._notes(row, accelerator)
+        self._notes(row)
         count = HOST_ACCELERATORS if server is None else server.accelerator_count
         return Case(self.inputs, row, self.shelf, self.parameters, self._source(row), accelerator, server, operator,
                     count, price, tuple(self.warnings))  # fmt: skip
@@ -250,6 +249,8 @@ class _Builder:
         for name, path in LOAD.items():
             given: Quantity | None = getattr(load, path)
             cells |= {} if given is None else {name: repr(given.distribution.median)}
+        cap = self.inputs.power.cap_w
+        cells |= {} if cap is None else {"cap_w": repr(cap.distribution.median)}
         if asked.ep and n_gpus // copies % asked.ep:
             raise InputError(Problem("E102", f"deployment.ep = {asked.ep} does not divide {n_gpus // copies} GPUs",
                                      "deployment.ep", hint="take a divisor"))  # fmt: skip
@@ -277,6 +278,8 @@ class _Builder:
             given = getattr(self.inputs.load, name)
             if given is not None:
                 self._add(f"load.{name}", label, given, low=0)
+        if self.inputs.power.cap_w is not None:
+            self._add("power.cap_w", "power cap of an accelerator", self.inputs.power.cap_w, low=0)
 
     def _add(self, path: str, label: str, number: Quantity, **bounds: Any) -> str:
         if number.uncertain:
@@ -335,24 +338,11 @@ class _Builder:
         self.warnings.append(Warn("W-PERF-PRICE", text, "price.gpu_usd_per_h"))
         return ""
 
-    def _notes(self, row: Row, accelerator: Any) -> None:
+    def _notes(self, row: Row) -> None:
         """What was assumed for the row, and what is unusual about it."""
-        model = self.shelf.model(row.model)
         self.warnings += [Warn("W-PERF-ASSUMED", note, "deployment") for note in row.notes]
-        layout = Layout(row.tp, row.pp, row.dp, row.ep)
-        unusual = check_layout(layout, experts=model.experts or 0, layers=model.layers, heads=model.attention_heads)
-        self.warnings += [Warn("W-PERF-LAYOUT", text, "deployment") for text in unusual]
-        domain = self.shelf.chip(row.hardware).domain
-        if row.tp * row.dp > domain:
-            text = f"{row.tp * row.dp:g} GPUs share each layer, {domain:g} have fast links: all counted as if they had"
-            self.warnings.append(Warn("W-PERF-DOMAIN", text, "deployment"))
-        longest = longest_context(model)
-        if row.isl + row.osl > longest:
-            text = f"prompt and answer take {row.isl + row.osl:,.0f} tokens, the model allows {longest:,.0f}"
-            self.warnings.append(Warn("W-PERF-CONTEXT", text, "load"))
-        if power_class(row.hardware) == "other":
-            text = f"power of {accelerator.name} was not measured: constants of H100 and B200 pooled"
-            self.warnings.append(Warn("W-PERF-POWER", text, "deployment.hardware"))
+        paths = {"W-PERF-CONTEXT": "load", "W-PERF-POWER": "deployment.hardware"}
+        self.warnings += [Warn(code, text, paths.get(code, "deployment")) for code, text in remarks(row, self.shelf)]
 
 
-__all__ = ["ACCELERATOR", "LOAD", "Case", "Desk", "build_case", "longest_context"]
+__all__ = ["ACCELERATOR", "LOAD", "Case", "Desk", "build_case"]

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 from aiplan.errors import InputError
 from aiplan.inputs.table import Rows, read_csv
+from aiplan.planners.serving.cells import cells_of, find_columns, number
 from aiplan.planners.serving.precision import EXPERT_BYTES
-from aiplan.planners.serving.rows import Row, Shelf, cells_of, find_columns, number, place
+from aiplan.planners.serving.rows import Row, Shelf, place
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,8 +32,6 @@ TENSORRT_RUNS = {
 """Requests of TensorRT-LLM's published offline runs by prompt and answer (perf-overview.md@00f37686) [1]."""
 MLPERF_REQUESTS = 24_576.0
 """Requests of MLPerf's offline scenario for Llama 2 70B, and about those of the others; assumed [1]."""
-BENCHMARK_FRACTION = 0.95
-"""Memory fraction of TensorRT-LLM's published offline runs [1]."""
 
 
 def read_rows(path: Path, shelf: Shelf, most_copies: bool = False, refused: list[str] | None = None) -> list[Row]:

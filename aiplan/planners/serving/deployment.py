@@ -104,6 +104,7 @@ class Deployment:
     replicas : independent copies [1]
     grouped_cache_factor : reads of the cache per read that grouped heads would need; above 1 only for engines that
         could not share them yet [1]
+    decode_clock, prompt_clock : clock of decode steps and of prefill over the highest, see `power_cap` [1]
     """
 
     architecture: Architecture
@@ -113,6 +114,8 @@ class Deployment:
     engine: tuple[str, ...]
     replicas: Array
     grouped_cache_factor: Array
+    decode_clock: Any = 1.0
+    prompt_clock: Any = 1.0
 
     @property
     def devices(self) -> Array:
@@ -172,6 +175,8 @@ def pick(deployment: Deployment, rows: Any) -> Deployment:
         engine=_pick(deployment.engine, index),
         replicas=deployment.replicas[index],
         grouped_cache_factor=deployment.grouped_cache_factor[index],
+        decode_clock=np.broadcast_to(deployment.decode_clock, (len(deployment),))[index],
+        prompt_clock=np.broadcast_to(deployment.prompt_clock, (len(deployment),))[index],
     )
 
 

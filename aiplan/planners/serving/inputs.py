@@ -79,6 +79,8 @@ class Power(Section):
 
     host_power_w: NonNegative | None = None
     """Server power without accelerators; the catalog's where absent."""
+    cap_w: Positive | None = None
+    """Most that each accelerator may draw; its own limit where absent."""
 
 
 class Facility(Section):

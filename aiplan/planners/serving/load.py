@@ -85,12 +85,13 @@ def state_bytes_per_sequence(model: Architecture, context_tokens: Any) -> Array:
 
 
 def state_shards(model: Architecture, accelerators: Any, ranks: Any) -> Array:
-    """Accelerators one sequence's cache is spread over: KV heads limit it, a shared latent is replicated [1].
+    """Accelerators that the caches of all sequences are spread over: KV heads limit it per copy of attention, and a
+    shared latent is replicated [1].
 
-    With attention data parallelism a sequence's cache stands on one of n, whichever.
+    ``ranks min(accelerators / ranks, kv_shards)``: a sequence's cache stands in one of the copies, whichever.
     """
-    spread = np.minimum(as_array(accelerators), model.kv_shards)
-    return np.asarray(np.where(as_array(ranks) > 1, accelerators, spread), dtype=np.float64)
+    copies = as_array(ranks)
+    return np.asarray(copies * np.minimum(as_array(accelerators) / copies, model.kv_shards), dtype=np.float64)
 
 
 def decode_load(

@@ -89,7 +89,7 @@ def weights_per_device(architecture: Architecture, weights: WeightBytes, layout:
     Limits: layers count as equal, padding of matrices and biases cut with their experts are left out.
 
     >>> from aiplan.planners.serving.precision import weight_bytes
-    >>> llama = Architecture(80, 8192, 163840, 0, NO_WINDOW, 0, 8, NO_WINDOW, 0, 0, 2621440, 0, 2621440, 0,
+    >>> llama = Architecture(80, 8192, 163840, 0, NO_WINDOW, 0, 8, NO_WINDOW, 0, 0, 2621440, 0, 2621440, 0, 0,
     ...                      12079595520, 56371445760, 0, 1318912, 1050673152, 70553706496, 0, 0, 0, 0)
     >>> round(float(weights_per_device(llama, weight_bytes(llama, "bf16"), Layout(tp=8)).total) / 1e9, 2)
     17.64

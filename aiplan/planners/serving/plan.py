@@ -16,12 +16,14 @@ import numpy as np
 from aiplan.errors import InfeasibleError
 from aiplan.planners.arrays import Array
 from aiplan.planners.parameters import Evidence, Value
-from aiplan.planners.serving.collect import ACCELERATOR, LOAD, Case, Desk, longest_context
+from aiplan.planners.serving.collect import ACCELERATOR, LOAD, Case, Desk
 from aiplan.planners.serving.layout import Layout
 from aiplan.planners.serving.memory import largest_context
 from aiplan.planners.serving.memory_pool import Budget, DoesNotFit, require_fit
 from aiplan.planners.serving.predict import Predicted, calibrations, choose, fraction_of, predict, serve
+from aiplan.planners.serving.remarks import longest_context
 from aiplan.planners.serving.rows import Row, Shelf, deployment_of
+from aiplan.planners.serving.rows_cap import cap_text
 from aiplan.planners.serving.server import component_power
 from aiplan.planners.serving.service import MOST_FRACTION, DeviceMemory, Served, device_memory, engine_codes
 from aiplan.planners.serving.time_constants import constants_of
@@ -38,7 +40,7 @@ TIMED = frozenset({
     "wh_per_million_tokens", "usd_per_million_tokens", "speed_of_light_share", "batch",
 })  # fmt: skip
 """Lines that rest on the calibration of time."""
-CONDITIONS = frozenset(f"load.{path}" for path in LOAD.values())
+CONDITIONS = frozenset({*(f"load.{path}" for path in LOAD.values()), "power.cap_w"})
 """Inputs that are the question itself: they move the answer and say nothing about how well it is known."""
 
 
@@ -93,7 +95,7 @@ def plan(case: Case) -> Result:
     predicted, lines = outcome(case, [row], case.shelf, values)
     known = calibrations(case.shelf)
     chosen = choose(row, known)
-    deployment, _, served = serve([row], case.shelf, known[chosen])
+    deployment, _, served, _ = serve([row], case.shelf, known[chosen])
     memory = device_memory(deployment, fraction=fraction_of([row]))
     if not predicted.fits[0]:
         _refuse(case, row, memory)
@@ -280,26 +282,21 @@ def _evidence(case: Case, calibration: Any, chosen: str) -> dict[str, Evidence]:
 
 
 def _columns(case: Case, values: Mapping[str, Value]) -> dict[str, Array]:
-    """Lines at columns of values, those with the same accelerator computed side by side."""
+    """Lines at columns of values, all side by side: an accelerator with other numbers is a variant on the shelf."""
     columns = {path: np.atleast_1d(np.asarray(found, dtype=np.float64)) for path, found in values.items()}
     total = max(len(column) for column in columns.values())
     columns = {path: np.broadcast_to(column, (total,)) for path, column in columns.items()}
     prefix = f"accelerators.{case.row.hardware}."
     names = [name for name in ACCELERATOR if f"{prefix}{name}" in columns]
-    table = np.array([columns[f"{prefix}{name}"] for name in names]).T
-    out: dict[str, Array] = {}
-    for numbers in dict.fromkeys(map(tuple, table.tolist())):
-        index = np.flatnonzero((table == numbers).all(axis=1))
-        shelf = Desk(
-            case.shelf, {case.row.hardware: _changed(case.accelerator, dict(zip(names, numbers, strict=True)))}
-        )
-        some = {path: column[index] for path, column in columns.items()}
-        rows = [
-            case.row_at({path: float(column[place]) for path, column in some.items()}) for place in range(len(index))
-        ]
-        for line, found in outcome(case, rows, shelf, some)[1].items():
-            out.setdefault(line, np.full(total, np.nan))[index] = found
-    return out
+    table = list(zip(*(columns[f"{prefix}{name}"].tolist() for name in names), strict=True))
+    variants = {numbers: f"{case.row.hardware} {place}" for place, numbers in enumerate(dict.fromkeys(table))}
+    changed = {
+        name: _changed(case.accelerator, dict(zip(names, numbers, strict=True))) for numbers, name in variants.items()
+    }
+    rows = [case.row_at({path: float(column[place]) for path, column in columns.items()}) for place in range(total)]
+    for row, numbers in zip(rows, table, strict=True):
+        row.hardware = variants[numbers]
+    return outcome(case, rows, Desk(case.shelf, case.row.hardware, changed), columns)[1]
 
 
 def _changed(entry: Any, numbers: Mapping[str, float]) -> Any:
@@ -324,6 +321,9 @@ def _warn(result: Result, row: Row) -> None:
     if stated is None and taken >= MOST_FRACTION:
         text = f"the engine's own share of memory leaves no room for a cache: {taken:g} taken, as operators do"
         warnings.append(Warn("W-PERF-FRACTION", text, "deployment.memory_fraction"))
+    capped = cap_text(row, *(float(one[0]) for one in (found.decode_clock, found.prompt_clock, found.capped_rate)))
+    if capped:
+        warnings.append(Warn("W-PERF-CAP", capped, "power.cap_w"))
     good = result.goodput
     if good is None:
         return

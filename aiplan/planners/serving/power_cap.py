@@ -49,6 +49,23 @@ def unclocked_power_w(tdp_w: Any, idle_share: Any, memory_bytes_per_s: Any) -> A
     )
 
 
+def least_cap_w(tdp_w: Any, idle_share: Any, hbm_bytes_per_s: Any) -> Array:
+    """Cap that an accelerator can keep whatever it is given to do [W]: all of TDP at the lowest clock, memory at work.
+
+    Parameters
+    ----------
+    tdp_w, idle_share : see `unclocked_power_w`
+    hbm_bytes_per_s : peak bandwidth of those accelerators [B/s]
+
+    Vendors' own floors are near: 200 W on H100 SXM (nvidia-smi), where this says:
+
+    >>> round(float(least_cap_w(700, 0.107, 3.35e12)))
+    184
+    """
+    fixed = np.minimum(unclocked_power_w(tdp_w, idle_share, hbm_bytes_per_s), as_array(tdp_w))
+    return at_clock(tdp_w, fixed, LEAST_CLOCK, 0.0)[0]
+
+
 def _checked(power_w: Any, idle_w: Any, compute_share: Any) -> tuple[Array, Array, Array]:
     power, idle, share = as_array(power_w), as_array(idle_w), as_array(compute_share)
     require((idle >= 0) & (power >= 0), "power_w and idle_w must not be negative")

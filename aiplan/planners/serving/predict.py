@@ -6,24 +6,26 @@ Regime and constants are chosen per row; rows of one choice are computed side by
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from aiplan.planners.arrays import Array
-from aiplan.planners.serving.datasets import BENCHMARK_FRACTION
 from aiplan.planners.serving.deployment import Deployment
 from aiplan.planners.serving.load import power_class
 from aiplan.planners.serving.memory_pool import RESERVE_BYTES
 from aiplan.planners.serving.power_constants import POWER_CONSTANTS
+from aiplan.planners.serving.roofline import rates
 from aiplan.planners.serving.rows import Row, Shelf, deployment_of, load_of
+from aiplan.planners.serving.rows_cap import caps_of, phases_of
 from aiplan.planners.serving.rows_power import power_of_rows
 from aiplan.planners.serving.service import Load, Served, batch_limit, offline, online
-from aiplan.planners.serving.tables import TENTH, Tables
 from aiplan.planners.serving.time_constants import constants_of
 
 QUANTITIES = ("tpot", "ttft", "throughput", "energy")
+BENCHMARK_FRACTION = 0.95
+"""Memory fraction of TensorRT-LLM's published offline runs [1]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,9 @@ class Predicted:
     bottleneck : the part of the time that is longest, by name
     method : how time and power were found
     fits : whether the weights and one sequence fit
+    beyond_peak : whether the rate is more than the accelerators' peak allows
+    decode_clock, prompt_clock : clocks under the row's power cap over the highest, 1 without one [1]
+    capped_rate, capped_power : tokens/s and power of the roofline over those without the cap [1]
     """
 
     tpot_ms: Array
@@ -70,6 +75,11 @@ class Predicted:
     bottleneck: list[str]
     method: list[str]
     fits: Array
+    beyond_peak: Array
+    decode_clock: Array
+    prompt_clock: Array
+    capped_rate: Array
+    capped_power: Array
 
 
 def calibrations(shelf: Shelf) -> dict[str, Any]:
@@ -150,19 +160,41 @@ def predict(rows: Sequence[Row], shelf: Shelf, *, tables: bool = True) -> Predic
     return Predicted(**arrays, bottleneck=names, method=method)
 
 
-def serve(rows: Sequence[Row], shelf: Shelf, calibration: Any) -> tuple[Deployment, Load, Served]:
-    """Rows of one calibration as arrays, with their times."""
+@dataclass(frozen=True, slots=True)
+class CapEffect:
+    """Tokens/s and power under caps over those without, shape (rows,) [1]."""
+
+    rate: Array
+    power: Array
+
+
+def serve(rows: Sequence[Row], shelf: Shelf, calibration: Any) -> tuple[Deployment, Load, Served, CapEffect]:
+    """Rows of one calibration as arrays, with their times; rows with a power cap at the clocks that meet it."""
     deployment, load = deployment_of(rows, shelf), load_of(rows)
     constants = constants_of(calibration)
     limit = memory_limit(rows, deployment, load)
-    if calibration.regime == "offline":
-        return deployment, load, offline(deployment, constants, load, limit, np.array([row.requests for row in rows]))
-    return deployment, load, online(deployment, constants, load, limit, np.array([row.rounds for row in rows]))
+
+    def run(deployment: Deployment) -> Served:
+        if calibration.regime == "offline":
+            return offline(deployment, constants, load, limit, np.array([row.requests for row in rows]))
+        return online(deployment, constants, load, limit, np.array([row.rounds for row in rows]))
+
+    free, caps = run(deployment), caps_of(rows)
+    if np.isinf(caps).all():
+        return deployment, load, free, CapEffect(np.ones(len(rows)), np.ones(len(rows)))
+    phases = phases_of(rows, shelf, deployment, free, rates(deployment, constants).memory)
+    decode, prompt = phases.clocks(caps)
+    deployment = replace(deployment, decode_clock=decode, prompt_clock=prompt)
+    served, bound = run(deployment), np.minimum(decode, prompt) < 1.0
+    # No clock moves the batch, so that power at the highest clock is that of the same phases.
+    power = phases.capped_mean_w(caps, served.prefill_share) / phases.mean_w
+    rate = served.output_tok_s / free.output_tok_s
+    return deployment, load, served, CapEffect(np.where(bound, rate, 1.0), np.where(bound, power, 1.0))
 
 
 def _times(rows: list[Row], shelf: Shelf, calibration: Any, names: list[str], index: Any) -> dict[str, Array]:
     """Times and rates of rows of one calibration, with their bands."""
-    deployment, load, served = serve(rows, shelf, calibration)
+    deployment, load, served, cap = serve(rows, shelf, calibration)
     longest = _bottlenecks(served, load)
     for place, number in enumerate(index.tolist()):
         names[number] = longest[place]
@@ -178,6 +210,10 @@ def _times(rows: list[Row], shelf: Shelf, calibration: Any, names: list[str], in
         "batch_limit": served.batch_limit,
         "prefill_share": served.prefill_share,
         "light_share": _light_share(served, load, deployment),
+        "decode_clock": np.broadcast_to(deployment.decode_clock, (len(rows),)),
+        "prompt_clock": np.broadcast_to(deployment.prompt_clock, (len(rows),)),
+        "capped_rate": cap.rate,
+        "capped_power": cap.power,
     }
     for name, quantity in (("tpot_ms", "tpot"), ("ttft_ms", "ttft"), ("output_tok_s", "throughput")):
         low, high = band(calibration, quantity, kinds)
@@ -213,24 +249,20 @@ def _get(row: Any, name: str) -> Any:
 
 def _bottlenecks(served: Served, load: Load) -> list[str]:
     """The longest part of each row's time: of a decode step, or prefill where that takes more."""
-    terms = list(served.decode.terms)
-    times = np.array([np.broadcast_to(served.decode.terms[name].time_s, served.tpot_s.shape) for name in terms])
-    longest = np.argmax(times, axis=0)
-    shape = served.tpot_s.shape
-    found = []
-    for row, place in enumerate(longest):
-        name, term = terms[int(place)], served.decode.terms[terms[int(place)]]
-        compute = np.broadcast_to(term.compute_s, shape)[row]
-        memory = np.broadcast_to(term.memory_s, shape)[row]
-        what = {"links": "communication", "overhead": "overhead", "scheduling": "scheduling", "cache": "KV cache"}.get(
-            name, "compute" if compute > memory else "memory bandwidth"
-        )
-        if served.prefill_share[row] > 0.5:
-            what = "prefill compute"
-        elif not np.isnan(load.concurrency[row]) and served.batch_limit[row] < served.batch[row] + 1e-9:
-            what = "KV capacity"
-        found.append(what)
-    return found
+    terms, shape = served.decode.terms, served.tpot_s.shape
+
+    def of_terms(part: str) -> Array:
+        return np.array([np.broadcast_to(getattr(term, part), shape) for term in terms.values()])
+
+    longest = np.argmax(of_terms("time_s"), axis=0)
+    by_compute = (of_terms("compute_s") > of_terms("memory_s"))[longest, np.arange(len(longest))]
+    own = {"links": "communication", "overhead": "overhead", "scheduling": "scheduling", "cache": "KV cache"}
+    names = [own.get(name, "") for name in terms]
+    found = [names[place] or ("compute" if compute else "memory bandwidth")
+             for place, compute in zip(longest.tolist(), by_compute.tolist(), strict=True)]  # fmt: skip
+    full = ~np.isnan(load.concurrency) & (served.batch_limit < served.batch + 1e-9)
+    where = zip(found, (served.prefill_share > 0.5).tolist(), full.tolist(), strict=True)
+    return ["prefill compute" if prefill else "KV capacity" if no_room else what for what, prefill, no_room in where]
 
 
 def _light_share(served: Served, load: Load, deployment: Deployment) -> Array:
@@ -242,11 +274,15 @@ def _light_share(served: Served, load: Load, deployment: Deployment) -> Array:
 
 def _from_tables(rows: Sequence[Row], shelf: Shelf, arrays: dict[str, Array]) -> list[str]:
     """Rates that published tables give, into ``arrays`` with time per token and both bands; the tables, per row."""
+    from aiplan.planners.serving.tables import TENTH, Tables
+
     found = Tables(shelf).rates(rows)
     told = ~np.isnan(found.tokens_per_s)
-    slower = np.where(told, arrays["output_tok_s"] / found.tokens_per_s, 1.0)
+    # A table was measured without a cap: it loses what the roofline loses.
+    rate = found.tokens_per_s * arrays["capped_rate"]
+    slower = np.where(told, arrays["output_tok_s"] / rate, 1.0)
     wide = np.exp(TENTH * np.where(told, found.spread, 0.0))
-    arrays["output_tok_s"] = np.where(told, found.tokens_per_s, arrays["output_tok_s"])
+    arrays["output_tok_s"] = np.where(told, rate, arrays["output_tok_s"])
     for name, factor in (("tpot_ms", slower), ("itl_ms", slower), ("light_share", 1.0 / slower)):
         arrays[name] = arrays[name] * factor
     for name in ("output_tok_s", "tpot_ms"):
@@ -277,13 +313,17 @@ def _power(
     usable = np.isfinite(rate) & (rate > 0)
     index = np.flatnonzero(usable)
     some = [rows[number] for number in index.tolist()]
-    found = power_of_rows(some, shelf, (rate / duty)[index], (held / duty)[index])
+    # A measured rate is that under the cap: the law's power for it, and no more than the cap.
+    slow, weak = (np.where(measured, 1.0, arrays[name])[index] for name in ("capped_rate", "capped_power"))
+    most = caps_of(some) * np.array([row.n_gpus for row in some])
+    found = power_of_rows(some, shelf, (rate / duty)[index] / slow, (held / duty)[index])
     idle = np.where(duty[index] < 1.0, _idle_w(some, shelf), 0.0)
     for column, watts in (("", found.power_w), ("_low", found.low_w), ("_high", found.high_w)):
-        drawn = duty[index] * watts + (1.0 - duty[index]) * idle
+        drawn = duty[index] * np.minimum(watts * weak, most) + (1.0 - duty[index]) * idle
         arrays[f"energy_j_per_token{column}"][index] = drawn / rate[index]
-        if not column:
-            arrays["power_w"][index] = drawn
+        arrays[f"power_w{column}"][index] = drawn
+    arrays["beyond_peak"] = np.zeros(len(rows), dtype=bool)
+    arrays["beyond_peak"][index] = found.beyond_peak
     tabled = np.array([bool(name) for name in tables], dtype=bool)
     wide = np.where(tabled, arrays["output_tok_s_high"] / rate, 1.0)
     arrays["energy_j_per_token_low"] = arrays["energy_j_per_token_low"] / wide
@@ -291,15 +331,14 @@ def _power(
     _widen(rows, shelf, chosen, known, arrays, usable & ~measured & ~tabled)
     ways = ("measured rate" if given_ else f"table {table}" if table else f"roofline {name}"
             for given_, table, name in zip(measured, tables, chosen, strict=True))  # fmt: skip
-    return [f"{way}, power law {power_class(row.hardware)}" for way, row in zip(ways, rows, strict=True)]
+    return [f"{way}, power law {power_class(shelf.listed(row.hardware))}" for way, row in zip(ways, rows, strict=True)]
 
 
 def _idle_w(rows: Sequence[Row], shelf: Shelf) -> Array:
     """Power of all accelerators of each row with nothing to do [W]."""
-    return np.array([
-        row.n_gpus * shelf.accelerator(row.hardware).tdp_w.value * POWER_CONSTANTS[power_class(row.hardware)].idle_share
-        for row in rows
-    ])  # fmt: skip
+    full = [row.n_gpus * shelf.accelerator(row.hardware).tdp_w.value for row in rows]
+    idle = [POWER_CONSTANTS[power_class(shelf.listed(row.hardware))].idle_share for row in rows]
+    return np.asarray(np.array(full) * np.array(idle), dtype=np.float64)
 
 
 def _widen(

@@ -14,12 +14,12 @@ from aiplan.planners.serving.plan import GB, Result
 from aiplan.planners.serving.power_constants import POWER_CONSTANTS
 from aiplan.planners.serving.predict import kind_of
 from aiplan.planners.serving.rows import Row
-from aiplan.planners.serving.sweep import Sweep
 from aiplan.report.model import Cell, Column, InputRecord, Line, Origin, Report, Table
 
 if TYPE_CHECKING:
     from aiplan.catalog.loader import Catalog
     from aiplan.inputs.scenario import Scenario
+    from aiplan.planners.serving.sweep import Sweep
 
 # id: (label, unit, formula). A test checks that every line of a report stands here.
 LINES: dict[str, tuple[str, str | None, str]] = {
@@ -62,11 +62,12 @@ LINES: dict[str, tuple[str, str | None, str]] = {
     ),
 }
 
+NO_CAP = "power caps and clocks below the accelerators' default"
 NOT_MODELLED = (
     "prefix caches: every prompt is computed in full",
     "spread of lengths and arrivals: means, with a fixed number in flight",
     "links between servers: all GPUs of a layout meet over the fast ones",
-    "power caps and clocks below the accelerators' default",
+    NO_CAP,
     "tokenising, routing and the network before the engine",
     "split prefill and decode",
 )
@@ -101,7 +102,7 @@ def to_report(result: Result, scenario: Scenario[Any], catalog: Catalog, swept: 
         lines=tuple(_lines(result)),
         tables=(*swept_tables, _accuracy(result), _breakdown(result), _memory(result), _deployment(result)),
         warnings=(*result.case.warnings, *result.warnings),
-        not_modelled=NOT_MODELLED,
+        not_modelled=tuple(one for one in NOT_MODELLED if one != NO_CAP or math.isnan(result.case.row.cap_w)),
         inputs=records,
         sources={source: catalog.title(source) for source in sources},
         context=_context(result, swept),
@@ -182,6 +183,10 @@ def _context(result: Result, swept: Sweep | None) -> tuple[tuple[str, str], ...]
         ("Power", f"law of activity '{power_class(row.hardware)}': {power.n_rows} rows, {power.data_date}"),
         ("Host", case.server.name if case.server else "assumed, that of eight accelerators"),
     ]
+    if not math.isnan(row.cap_w):
+        decode, prompt = (float(one[0]) for one in (result.predicted.decode_clock, result.predicted.prompt_clock))
+        clocks = f"clock {decode:.0%} in decode and {prompt:.0%} in prefill"
+        pairs.append(("Power cap", f"{row.cap_w:,g} W per accelerator, {clocks}"))
     if case.price:
         pairs.append(("Price", f"{case.parameters.items[case.price].label} ({case.price.rsplit('.', 1)[-1]})"))
     if swept is not None:

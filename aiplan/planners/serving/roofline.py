@@ -7,7 +7,7 @@ built from the same pass. Everything broadcasts over deployments.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -91,6 +91,19 @@ class Rates:
     link: Array
     overhead: Array
     prompt_attention: Array
+    index: Array
+
+    def at_clock(self, clock: Any) -> Rates:
+        """Arithmetic at a share of the highest clock; memory, links and the host keep their pace."""
+        return replace(
+            self,
+            matrix=self.matrix * clock,
+            expert=self.expert * clock,
+            head=self.head * clock,
+            attention=self.attention * clock,
+            prompt_attention=self.prompt_attention * clock,
+            index=self.index * clock,
+        )
 
 
 def rates(deployment: Deployment, constants: TimeConstants) -> Rates:
@@ -121,6 +134,9 @@ def rates(deployment: Deployment, constants: TimeConstants) -> Rates:
         link=chip.link_bytes_per_s * constants.link_efficiency,
         overhead=layer,
         prompt_attention=chip.bf16_flops * chip.bf16_reach * attention,
+        # Indexers score in FP8 (DeepGEMM's fp8_mqa_logits and fp8_paged_mqa_logits); that they come as close to its
+        # peak as attention does to BF16's is assumed.
+        index=chip.fp8_flops * chip.low_reach * attention,
     )  # fmt: skip
 
 
@@ -231,9 +247,10 @@ def decode_step(
 
     With a pipeline each stage works on ``batch / pp`` sequences, at least one; the token passes all stages, so that
     the time is that of a pass of so many over all layers. Terms as in `forward`, and ``cache`` (reading it, and
-    attention where a latent makes that the longer), ``scheduling`` (per step and sequence).
+    attention where a latent makes that the longer, with an indexer's scores), ``scheduling`` (per step and sequence).
     """
     model, layout, formats = deployment.architecture, deployment.layout, deployment.numerics
+    speed = speed.at_clock(deployment.decode_clock)
     sequences = as_array(batch)
     # A stage works on whole tokens: fewer sequences than stages leave stages idle.
     group = np.maximum(sequences / layout.pp, np.minimum(sequences, 1.0))
@@ -253,7 +270,9 @@ def decode_step(
     cache_bytes = group * (kept + state)
     work = group * (model.decode_flops_full * far + model.decode_flops_windowed * near) / layout.tp
     latent = (model.kv_shards == 1) & (model.decode_flops_full > model.prefill_flops_full)
-    attention = np.where(latent, work / speed.attention, 0.0)
+    # An indexer is whole on every device of its rank and scores the whole context.
+    scores = group * model.index_flops * context
+    attention = np.where(latent, work / speed.attention, 0.0) + scores / speed.index
     # Every stage has a loop of its own that looks after all sequences of the pipeline.
     ranks = np.minimum(layout.dp, RANKS_PER_FRONT)
     waiting = layout.pp * (constants.step_overhead_s + constants.sequence_overhead_s * sequences * ranks)
@@ -263,7 +282,8 @@ def decode_step(
         "scheduling": _term(extra_s=waiting),
     }
     chip = deployment.chip
-    light = one.light_s + np.maximum(cache_bytes / chip.hbm_bytes_per_s, np.where(latent, work / chip.bf16_flops, 0.0))
+    least = np.where(latent, work / chip.bf16_flops, 0.0) + scores / chip.fp8_flops
+    light = one.light_s + np.maximum(cache_bytes / chip.hbm_bytes_per_s, least)
     return Pass(terms, np.asarray(light, dtype=np.float64))
 
 
@@ -281,6 +301,16 @@ def prefill_attention_flops(deployment: Deployment, prompt_tokens: Any) -> Array
     return np.asarray(model.prefill_flops_full * far + model.prefill_flops_windowed * near, dtype=np.float64)
 
 
+def prefill_index_flops(deployment: Deployment, prompt_tokens: Any) -> Array:
+    """FLOPs with which an indexer scores every token of one prompt against all before it, all layers [1].
+
+    ``S^2 / 2`` pairs, however few of them attention then reads; 0 without an indexer. Every device of a rank does them
+    all: engines replicate the indexer (vLLM's ``deepseek_v2.py`` and SGLang's indexer: ``ReplicatedLinear``).
+    """
+    length = as_array(prompt_tokens)
+    return np.asarray(deployment.architecture.index_flops * length**2 / 2.0, dtype=np.float64)
+
+
 def prefill(
     deployment: Deployment, speed: Rates, constants: TimeConstants, prompt_tokens: Any, together: Any = 1.0
 ) -> Pass:
@@ -291,8 +321,9 @@ def prefill(
     prompt_tokens : its length [tokens]
     together : prompts that are there to be batched, 1 for one alone [1]
 
-    Long prompts run in chunks of `CHUNK_TOKENS`. Terms as in `forward`, and ``attention``.
+    Long prompts run in chunks of `CHUNK_TOKENS`. Terms as in `forward`, and ``attention`` with an indexer's scores.
     """
+    speed = speed.at_clock(deployment.prompt_clock)
     length, others = as_array(prompt_tokens), np.maximum(as_array(together), 1.0)
     passes = np.ceil(length / CHUNK_TOKENS)
     tokens = np.where(length > CHUNK_TOKENS, length / passes, np.minimum(CHUNK_TOKENS, length * others))
@@ -300,8 +331,9 @@ def prefill(
     one = forward(deployment, speed, constants, tokens, np.minimum(prompts, others))
     each = {name: _scaled(term, 1.0 / prompts) for name, term in one.terms.items()}
     work = prefill_attention_flops(deployment, length) / deployment.layout.tp
-    each["attention"] = _term(work / speed.prompt_attention)
-    light = one.light_s / prompts + work / deployment.chip.bf16_flops
+    scores = prefill_index_flops(deployment, length)
+    each["attention"] = _term(work / speed.prompt_attention + scores / speed.index)
+    light = one.light_s / prompts + work / deployment.chip.bf16_flops + scores / deployment.chip.fp8_flops
     return Pass(each, np.asarray(light, dtype=np.float64))
 
 

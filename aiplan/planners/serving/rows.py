@@ -16,45 +16,18 @@ import numpy as np
 
 from aiplan.catalog.names import canonical_engine, canonical_precision, precision_hint
 from aiplan.planners.serving.architecture import Architecture, architecture_of
+from aiplan.planners.serving.cells import LIMITS, number
 from aiplan.planners.serving.chip import Chip, chip_of
 from aiplan.planners.serving.deployment import Deployment, deploy, whole_format
 from aiplan.planners.serving.layout import Layout, complete_layout
+from aiplan.planners.serving.load import power_class
+from aiplan.planners.serving.power_cap import least_cap_w
+from aiplan.planners.serving.power_constants import POWER_CONSTANTS
 from aiplan.planners.serving.precision import CACHE_BYTES, EXPERT_BYTES, FIXED_BYTES
 from aiplan.planners.serving.service import ROUNDS, Load
 
 if TYPE_CHECKING:
     from aiplan.catalog.loader import Catalog
-
-COLUMNS: dict[str, tuple[str, ...]] = {
-    "model": ("model", "model_id", "model_name", "model_path"),
-    "hardware": ("hardware", "gpu_model", "accelerator", "gpu", "system"),
-    "n_gpus": ("n_gpus", "num_gpus", "accelerator_count"),
-    "tp": ("tp", "tensor_parallel", "tp_size"),
-    "pp": ("pp", "pipeline_parallel", "pp_size"),
-    "dp": ("dp", "attention_dp", "data_parallel", "attention_dp_size"),
-    "ep": ("ep", "expert_parallel", "moe_ep_size"),
-    "precision": ("precision", "weight_precision"),
-    "kv_precision": ("kv_precision", "kv_cache_dtype"),
-    "framework": ("framework", "engine", "backend"),
-    "isl": ("isl", "avg_input_len", "input_tokens"),
-    "osl": ("osl", "avg_output_len", "output_tokens"),
-    "concurrency": ("concurrency", "avg_batch_size", "batch_size", "batch", "max_num_seqs"),
-    "output_tok_s": ("output_tok_s", "output_throughput_tokens_per_sec", "output_tokens_per_s"),
-    "ttft_ms": ("ttft_ms",),
-    "tpot_ms": ("tpot_ms",),
-    "power_w": ("power_w", "avg_power_watts"),
-    "task": ("task",),
-}
-"""Each quantity under the names it goes by in the wild; the first is ours."""
-
-LIMITS = {
-    "n_gpus": (1, 1e5), "tp": (1, 1e4), "pp": (1, 1e3), "dp": (1, 1e5), "ep": (1, 1e5),
-    "isl": (0, 1e8), "osl": (1, 1e8), "concurrency": (1e-3, 1e7), "output_tok_s": (1e-6, 1e9),
-    "ttft_ms": (1e-6, 1e9), "tpot_ms": (1e-6, 1e9), "power_w": (1e-3, 1e9),
-}  # fmt: skip
-"""What a deployment can have; outside, a cell is a slip."""
-WHOLE = frozenset({"n_gpus", "tp", "pp", "dp", "ep"})
-UNSAID = frozenset({"", "-", "n/a", "na", "none", "null", "auto", "nan", "unset"})
 
 DEFAULT_PROMPT = 250.0
 """Prompt of a row that states none: what the power law was fitted with on chat; assumed [tokens]."""
@@ -81,8 +54,9 @@ class Row:
     """One deployment under one load; NaN where unknown, lengths in tokens.
 
     ``static`` marks batches that start and end together; ``requests`` is the length of an offline run; ``rounds``
-    are requests per user of a benchmark; ``memory_fraction`` is the engine's, its default where NaN; ``left_out``
-    and ``ttft_left_out`` say why a measured row is not fitted; ``group`` is the source's name for the row.
+    are requests per user of a benchmark; ``memory_fraction`` is the engine's, its default where NaN; ``cap_w`` is the
+    power cap of an accelerator, none where NaN; ``left_out`` and ``ttft_left_out`` say why a measured row is not
+    fitted; ``group`` is the source's name for the row.
     """
 
     model: str
@@ -103,6 +77,7 @@ class Row:
     requests: float = math.inf
     rounds: float = ROUNDS
     memory_fraction: float = math.nan
+    cap_w: float = math.nan
     static: bool = False
     speculative: bool = False
     output_tok_s: float = math.nan
@@ -164,47 +139,19 @@ class Shelf:
         """Catalog entry of an accelerator."""
         return self.catalog.get("accelerators", hardware_id)
 
+    def listed(self, hardware_id: str) -> str:
+        """Id under which the catalog, its tables and the power law know an accelerator of this shelf."""
+        return hardware_id
+
     def chip(self, hardware_id: str) -> Chip:
         """Numbers of an accelerator."""
         if hardware_id not in self._chips:
             entry = self.accelerator(hardware_id)
             needs = entry.bf16_achieved_tflops is None or entry.hbm_achieved_tb_per_s is None
             names = self.catalog.ids("accelerators") if needs else []
-            others = (self.accelerator(name) for name in names if name != hardware_id)
+            others = (self.accelerator(name) for name in names if name != self.listed(hardware_id))
             self._chips[hardware_id] = chip_of(entry, [other for other in others if other.vendor == entry.vendor])
         return self._chips[hardware_id]
-
-
-def find_columns(columns: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Which columns of a file hold which quantity, best first; headers in any case."""
-    by_lower = {column.lower(): column for column in columns}
-    return {key: tuple(by_lower[name] for name in names if name in by_lower) for key, names in COLUMNS.items()}
-
-
-def cells_of(row: Mapping[str, str], columns: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
-    """A row's texts by quantity: the first of its columns that says something."""
-    said = {
-        key: next((row[name].strip() for name in names if row[name].strip().lower() not in UNSAID), "")
-        for key, names in columns.items()
-    }
-    return {key: text for key, text in said.items() if text}
-
-
-def number(cells: Mapping[str, str], key: str) -> float:
-    """A number of a row, NaN where it states none; raises ValueError for what no deployment can have."""
-    text = cells.get(key, "")
-    if not text:
-        return math.nan
-    try:
-        value = float(text)
-    except ValueError:
-        raise ValueError(f"{key} is no number: '{text[:40]}'") from None
-    low, high = LIMITS[key]
-    if not low <= value <= high:
-        raise ValueError(f"{key} must lie between {low:g} and {high:g}, got {text[:40]}")
-    if key in WHOLE and value != int(value):
-        raise ValueError(f"{key} must be a whole number, got {text[:40]}")
-    return value
 
 
 def place(cells: Mapping[str, str], shelf: Shelf) -> Row:
@@ -217,12 +164,15 @@ def place(cells: Mapping[str, str], shelf: Shelf) -> Row:
             raise ValueError(f"{key} missing")
     model_id = shelf.resolve("models", cells["model"])
     hardware_id = shelf.resolve("accelerators", cells["hardware"])
+    # Numbers the catalog lacks are this row's trouble and not that of the whole file.
+    shelf.chip(hardware_id)
     notes: list[str] = []
     engine, version = engine_of(cells.get("framework", ""), notes)
     row = Row(model_id, hardware_id, "", engine, version, notes=notes)
     row.static = "static" in cells.get("framework", "").lower()
-    for key in ("concurrency", "output_tok_s", "ttft_ms", "tpot_ms", "power_w"):
+    for key in ("concurrency", "output_tok_s", "ttft_ms", "tpot_ms", "power_w", "cap_w"):
         setattr(row, key, number(cells, key))
+    _check_cap(row, shelf)
     bare = not any(key in cells for key in ("isl", "osl", "concurrency"))
     spelled = cells["model"].lower().startswith(BENCHMARK_SPELLING.get(model_id, ""))
     benchmark = bare and spelled and model_id in BENCHMARK_LENGTHS
@@ -231,6 +181,18 @@ def place(cells: Mapping[str, str], shelf: Shelf) -> Row:
     _lengths(cells, row, benchmark)
     _spread(cells, shelf, row)
     return row
+
+
+def _check_cap(row: Row, shelf: Shelf) -> None:
+    """Refuse a cap that the accelerator cannot keep whatever its clock."""
+    if math.isnan(row.cap_w):
+        return
+    chip = shelf.chip(row.hardware)
+    idle = POWER_CONSTANTS[power_class(row.hardware)].idle_share
+    least = float(least_cap_w(chip.tdp_w, idle, chip.hbm_bytes_per_s))
+    if row.cap_w < least:
+        what = f"what {row.hardware} draws at its lowest clock with its memory at work"
+        raise ValueError(f"cap_w must be at least {math.ceil(least)} W, {what}; got {row.cap_w:g} W")
 
 
 def engine_of(text: str, notes: list[str]) -> tuple[str, str]:

@@ -45,16 +45,17 @@ def loads_of(rows: Sequence[Row], shelf: Shelf, tokens_per_s: Any, batch: Any) -
     tokens_per_s : output tokens of the whole row, shape (rows,) [1/s]
     batch : sequences decoding at once in all of it, NaN where unknown, shape (rows,) [1]
 
-    Copies of attention are the row's attention data-parallel ranks times its replicas, however they were found.
+    The load is that of one of the row's copies: each reads its own weights for its own sequences.
     """
     names = [row.precision for row in rows]
+    copies = np.array([row.replicas for row in rows])
     load = decode_load(
         [shelf.architecture(row.model) for row in rows],
         names,
-        accelerators=np.array([row.n_gpus for row in rows]),
-        ranks=np.array([row.dp * row.replicas for row in rows]),
-        tokens_per_s=tokens_per_s,
-        batch=batch,
+        accelerators=np.array([row.n_gpus for row in rows]) / copies,
+        ranks=np.array([row.dp for row in rows]),
+        tokens_per_s=tokens_per_s / copies,
+        batch=batch / copies,
         prompt_tokens=np.array([row.isl for row in rows]),
         output_tokens=np.array([row.osl for row in rows]),
     )
@@ -67,7 +68,7 @@ def power_of_rows(rows: Sequence[Row], shelf: Shelf, tokens_per_s: Any, batch: A
     Raises ValueError for a rate that is not positive, and for an accelerator without TDP, bandwidth or FLOP/s.
     """
     rate, held = np.asarray(tokens_per_s, dtype=np.float64), np.asarray(batch, dtype=np.float64)
-    classes = [power_class(row.hardware) for row in rows]
+    classes = [power_class(shelf.listed(row.hardware)) for row in rows]
     names = np.array(classes, dtype=np.str_)
     found = {name: np.empty(len(rows)) for name in ("power", "low", "high")}
     inferred, beyond = np.zeros(len(rows), dtype=np.bool_), np.zeros(len(rows), dtype=np.bool_)
@@ -76,7 +77,9 @@ def power_of_rows(rows: Sequence[Row], shelf: Shelf, tokens_per_s: Any, batch: A
         load, device = loads_of([rows[number] for number in index.tolist()], shelf, rate[index], held[index])
         constants = POWER_CONSTANTS[str(name)]
         busy = activity(load, device)
-        watts = accelerator_power_w(load, device, constants)
+        watts = accelerator_power_w(load, device, constants) * np.array(
+            [rows[number].replicas for number in index.tolist()]
+        )
         found["power"][index] = watts
         found["low"][index], found["high"][index] = power_interval_w(watts, constants, busy.batch_inferred)
         inferred[index], beyond[index] = busy.batch_inferred, (busy.mbu > 1) | (busy.compute > 1)

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aiplan.errors import InputError, Problem
+from aiplan.errors import InputError
 from aiplan.inputs.table import Rows, read_csv
+from aiplan.planners.serving.cells import cells_of, require_columns
 from aiplan.planners.serving.predict import Predicted, predict
-from aiplan.planners.serving.rows import COLUMNS, Row, Shelf, cells_of, find_columns, place
+from aiplan.planners.serving.remarks import remarks
+from aiplan.planners.serving.rows import Row, Shelf, place
+from aiplan.planners.serving.rows_cap import cap_text
 from aiplan.report.model import Cell, Column, Line, Origin, Report, Table, Warn
 
 if TYPE_CHECKING:
@@ -38,7 +41,7 @@ def rows_report(path: Path, catalog: Catalog) -> tuple[Report, int]:
     Raises InputError for a file that cannot be read or has neither a column for models nor one for hardware.
     """
     table = read_csv(path)
-    columns = _columns(table)
+    columns = require_columns(table, REQUIRED)
     shelf = Shelf(catalog)
     out: list[dict[str, Cell]] = [dict.fromkeys(OUT) for _ in table.rows]
     unknown = 0
@@ -74,20 +77,6 @@ def rows_report(path: Path, catalog: Catalog) -> tuple[Report, int]:
     )
 
 
-def _columns(table: Rows) -> dict[str, tuple[str, ...]]:
-    """Which columns hold which quantity."""
-    columns = find_columns(table.columns)
-    if len(table.columns) == 1 and ";" in table.columns[0]:
-        hint = "save it with commas between the cells"
-        raise InputError(Problem("E139", "has semicolons between its columns", "", table.name, 1, 1, hint=hint))
-    hints = {key: f"name it one of {', '.join(COLUMNS[key])}" for key in REQUIRED if not columns[key]}
-    if hints:
-        raise InputError(
-            [Problem("E139", f"has no column '{key}'", "", table.name, 1, 1, hint=hint) for key, hint in hints.items()]
-        )
-    return columns
-
-
 def _names(table: Rows, columns: dict[str, tuple[str, ...]]) -> dict[str, str]:
     """The file's columns by what they are called in the answer; empty ones that a prediction fills are dropped."""
     names = {}
@@ -95,7 +84,10 @@ def _names(table: Rows, columns: dict[str, tuple[str, ...]]) -> dict[str, str]:
         if column not in OUT:
             names[column] = column
         elif any(row[column].strip() for row in table.rows) and column not in columns["output_tok_s"]:
-            names[column] = f"measured_{column}"
+            kept = f"measured_{column}"
+            while kept in table.columns:
+                kept = f"measured_{kept}"
+            names[column] = kept
     return names
 
 
@@ -122,7 +114,7 @@ def _block(
             for name, column in values.items():
                 answer[name] = _finite(column[place_])
             answer["method"] = found.method[place_]
-            answer["warning"] = "; ".join(_warnings(placed[place_], found, place_)) or None
+            answer["warning"] = "; ".join(_warnings(placed[place_], found, place_, shelf)) or None
     return failed
 
 
@@ -136,16 +128,18 @@ def _finite(value: Any) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def _warnings(row: Row, found: Predicted, index: int) -> list[str]:
+def _warnings(row: Row, found: Predicted, index: int, shelf: Shelf) -> list[str]:
     """What a reader of this row must know."""
-    notes = list(row.notes)
+    notes = [*row.notes, *(text for _, text in remarks(row, shelf))]
     if not found.fits[index]:
         notes.append("does not fit the accelerators' memory; predicted as if it did")
     elif not row.offline and row.concurrency > found.batch_limit[index] * row.dp * row.replicas:
         held = found.batch_limit[index] * row.dp * row.replicas
         notes.append(f"memory holds {held:.0f} of {row.concurrency:g} requests: the others wait")
+    capped = cap_text(row, *(float(one[index]) for one in (found.decode_clock, found.prompt_clock, found.capped_rate)))
+    notes += [capped] if capped else []
     if row.offline:
         notes.append("no time to first token: the queue never empties")
-    if found.light_share[index] > 1.0 and math.isnan(row.output_tok_s):
-        notes.append("faster than the data sheet allows: do not use")
+    if found.beyond_peak[index]:
+        notes.append("the throughput is beyond the accelerators' peak: check the row")
     return notes

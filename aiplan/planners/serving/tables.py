@@ -65,7 +65,7 @@ class Tables:
             return ""
         engine = "tensorrt-llm" if row.engine == "other" else row.engine
         copy = row.n_gpus / row.replicas
-        key = (_shape(self._shelf, row.model), row.hardware, copy, row.precision, engine)
+        key = (_shape(self._shelf, row.model), self._shelf.listed(row.hardware), copy, row.precision, engine)
         found = [name for name in self._by_key.get(key, ()) if self._applies(name, row)]
         facts = self._shelf.catalog.facts("throughput")
         return max(
