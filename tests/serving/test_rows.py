@@ -199,6 +199,12 @@ def test_the_number_of_gpus_is_authoritative() -> None:
     assert any("PP4 derived" in note for note in stages.notes)
 
 
+def test_a_group_stated_as_both_tensor_and_data_parallel_is_data_parallel() -> None:
+    found = row(model="deepseek-r1", n_gpus=8, tp=8, dp=8, ep=8)
+    assert degrees(found) == (1, 1, 8, 8, 1)
+    assert any("read as DP8" in note for note in found.notes)
+
+
 def test_nothing_stated() -> None:
     found = bare(model="llama-3.1-8b", hardware="h100")
     assert found.n_gpus == 1

@@ -15,7 +15,8 @@ from aiplan.planners.serving.power import energy_j_per_output_token
 from aiplan.planners.serving.power_constants import POWER_CONSTANTS
 from aiplan.planners.serving.rows import DEFAULT_OUTPUT, Row, Shelf, place
 from aiplan.planners.serving.rows_power import power_of_rows
-from aiplan.report.model import Column, Line, Origin, Report, Table, Warn
+from aiplan.planners.serving.rows_report import with_rows
+from aiplan.report.model import Column, Origin, Report, Table
 
 if TYPE_CHECKING:
     from aiplan.catalog.loader import Catalog
@@ -73,29 +74,19 @@ def _report(rows: Rows, out: list[dict[str, Any]], catalog: Catalog) -> tuple[Re
         tuple(out[number].get(column.id, row.get(column.id)) for column in columns)
         for number, row in enumerate(rows.rows)
     )
-    done = len(cells) - unknown
-    return (
-        Report(
-            planner="energy-measured",
-            title="Power and energy of measured throughput",
-            headline=f"{done} of {len(cells)} rows placed; accelerators only, no host, idle or PUE.",
-            scenario=Origin(rows.name, ""),
-            catalog=Origin("hardware_catalog", catalog.sha256, catalog.version),
-            seed=0,
-            samples=0,
-            lines=(
-                Line("rows_placed", "Rows with a prediction", done, None, grade="measured"),
-                Line("rows_unknown", "Rows without", unknown, None, grade="measured"),
-            ),
-            tables=(Table("rows", "Rows", columns, cells),),
-            warnings=(Warn("W-ENERGY-ROWS", f"rows that could not be placed: {unknown}; see their 'warning'"),)
-            if unknown
-            else (),
-            not_modelled=("host, network, idle time and PUE",),
-            boundary="accelerator",
-        ),
-        unknown,
+    told = Report(
+        planner="energy-measured",
+        title="Power and energy of measured throughput",
+        headline=f"{{}} of {len(cells)} rows placed; accelerators only, no host, idle or PUE.",
+        scenario=Origin(rows.name, ""),
+        catalog=Origin("hardware_catalog", catalog.sha256, catalog.version),
+        seed=0,
+        samples=0,
+        lines=(),
+        not_modelled=("host, network, idle time and PUE",),
+        boundary="accelerator",
     )
+    return with_rows(told, Table("rows", "Rows", columns, cells), unknown, "W-ENERGY-ROWS"), unknown
 
 
 def columns_of(rows: Rows) -> dict[str, tuple[str, ...]]:

@@ -13,8 +13,9 @@ from aiplan.inputs.quantity import Quantity, constant
 from aiplan.inputs.reader import printable
 from aiplan.planners.parameters import Parameters
 from aiplan.planners.serving.inputs import PerfInputs
+from aiplan.planners.serving.predict import memory_limit
 from aiplan.planners.serving.remarks import remarks
-from aiplan.planners.serving.rows import Row, Shelf, place
+from aiplan.planners.serving.rows import Row, Shelf, deployment_of, load_of, place
 from aiplan.report.model import Warn
 
 if TYPE_CHECKING:
@@ -256,7 +257,8 @@ class _Builder:
                                      "deployment.ep", hint="take a divisor"))  # fmt: skip
         try:
             row = place(cells, self.shelf)
-            self.shelf.chip(hardware)
+            if list(stated) == ["tp"] and not asked.ep and not asked.copies:
+                row, copies = self._as_copies(cells, row, n_gpus // asked.tp if asked.tp else 1)
         except ValueError as error:
             path = PATHS.get(str(error).split(" ", 1)[0], "deployment")
             raise InputError(Problem("E134" if path == PATHS["the"] else "E102", f"{path}: {error}", path,
@@ -267,6 +269,17 @@ class _Builder:
         row.speculative, row.rounds = load.speculative, load.rounds
         row.memory_fraction = math.nan if asked.memory_fraction is None else asked.memory_fraction
         return row
+
+    def _as_copies(self, cells: Mapping[str, str], whole: Row, copies: int) -> tuple[Row, int]:
+        """Tensor parallelism alone, on more GPUs than it takes: copies, where one of them has room for a request.
+
+        A planner asks for a way to run the model; a row of a measured table (`rows`) has run as one group.
+        """
+        if copies == 1:
+            return whole, 1
+        one = place({**cells, "n_gpus": cells["tp"]}, self.shelf)
+        room = memory_limit([one], deployment_of([one], self.shelf), load_of([one]))
+        return (one, copies) if room[0] >= 1 else (whole, 1)
 
     def _load(self) -> None:
         labels = {

@@ -276,6 +276,10 @@ def _spread(cells: Mapping[str, str], shelf: Shelf, row: Row) -> None:
         row.replicas = n_gpus / tp
         if n_gpus > 1:
             row.notes.append(f"layout not stated: {row.replicas:g} copies of TP{tp:g} assumed")
+    if moe and tp == dp == n_gpus > 1 and (math.isnan(pp) or pp == 1):
+        # Recipes for attention data parallelism state the size of the group for both.
+        row.notes.append(f"TP{tp:g} and DP{dp:g} on {n_gpus:g} GPUs: read as DP{dp:g}")
+        tp = 1.0
     product = math.prod(degree for degree in (tp, pp, dp) if not math.isnan(degree)) * row.replicas
     if n_gpus % product:
         row.notes.append(f"tp x pp x dp = {product:g} does not divide {n_gpus:g} GPUs: read as TP{n_gpus:g}")

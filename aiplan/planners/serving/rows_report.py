@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,27 +54,34 @@ def rows_report(path: Path, catalog: Catalog) -> tuple[Report, int]:
         (*(row[name] for name in names), *(found[name] for name in OUT))
         for row, found in zip(table.rows, out, strict=True)
     )
-    done = len(cells) - unknown
-    told = (Warn("W-PERF-ROWS", f"rows that could not be placed: {unknown}; see their 'warning'"),) if unknown else ()
-    return (
-        Report(
-            planner="perf-rows",
-            title="Time, power and energy of a file of deployments",
-            headline=f"{done} of {len(cells)} rows predicted; power of accelerators only, totals over n_gpus.",
-            scenario=Origin(table.name, ""),
-            catalog=Origin("hardware_catalog", catalog.sha256, catalog.version),
-            seed=0,
-            samples=0,
-            lines=(
-                Line("rows_placed", "Rows with a prediction", done, None, grade="measured"),
-                Line("rows_unknown", "Rows without", unknown, None, grade="measured"),
-            ),
-            tables=(Table("rows", "Rows", shown, cells),),
-            warnings=told,
-            not_modelled=("host, network, idle time and PUE", "prefix caches and speculative decoding"),
-            boundary="accelerator",
+    told = Report(
+        planner="perf-rows",
+        title="Time, power and energy of a file of deployments",
+        headline=f"{{}} of {len(cells)} rows predicted; power of accelerators only, totals over n_gpus.",
+        scenario=Origin(table.name, ""),
+        catalog=Origin("hardware_catalog", catalog.sha256, catalog.version),
+        seed=0,
+        samples=0,
+        lines=(),
+        not_modelled=("host, network, idle time and PUE", "prefix caches and speculative decoding"),
+        boundary="accelerator",
+    )
+    return with_rows(told, Table("rows", "Rows", shown, cells), unknown, "W-PERF-ROWS"), unknown
+
+
+def with_rows(report: Report, table: Table, unknown: int, code: str) -> Report:
+    """A report on a file's rows: how many have an answer, in its headline's place for it and in lines, and the rows."""
+    done = len(table.rows) - unknown
+    told = (Warn(code, f"rows that could not be placed: {unknown}; see their 'warning'"),) if unknown else ()
+    return replace(
+        report,
+        headline=report.headline.format(done),
+        lines=(
+            Line("rows_placed", "Rows with a prediction", done, None, grade="measured"),
+            Line("rows_unknown", "Rows without", unknown, None, grade="measured"),
         ),
-        unknown,
+        tables=(table,),
+        warnings=told,
     )
 
 
