@@ -30,7 +30,8 @@ class TimeConstants:
         the units, the harder they are to feed [1]
     expert_feed_ratio : the same, once more, for routed experts [1]
     expert_tokens : tokens per expert at which its product reaches half its rate [1]
-    expert_imbalance : time of the busiest device over the mean, for models of 32 experts and more [1]
+    expert_imbalance : time of experts over that of even routing, for models of 32 experts and more; on one device too,
+        so that it stands for more than the busiest device [1]
     expert_traffic_bytes : moved per token, active expert and hidden value, beside the products [B]
     elementwise_bytes : moved per token, layer and hidden value by norms, residuals and activations [B]
     cache_read_factor : time to read the cache over that of as many bytes of weights [1]
