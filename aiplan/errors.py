@@ -6,7 +6,7 @@ A planner raises one of these; the command line prints it and exits. Anything el
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 MAX_PROBLEMS_SHOWN = 50
@@ -91,6 +91,13 @@ class InputError(AiplanError):
         self.more = more
         first = self.problems[0]
         super().__init__(first.message, code=first.code, hint=first.hint)
+
+    def under(self, path: str) -> list[Problem]:
+        """The problems as those of an input path; a problem that has a place in a file keeps it."""
+        return [
+            problem if problem.file else replace(problem, message=f"{path}: {problem.message}", path=path)
+            for problem in self.problems
+        ]
 
     def render(self) -> str:
         shown = [problem.render() for problem in self.problems[:MAX_PROBLEMS_SHOWN]]

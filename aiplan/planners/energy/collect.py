@@ -101,12 +101,7 @@ class _Builder:
             return None
 
     def _gather(self, error: InputError, path: str) -> None:
-        from dataclasses import replace
-
-        self.problems += [
-            replace(problem, message=f"{path}: {problem.message}", path=path) if not problem.file else problem
-            for problem in error.problems
-        ]
+        self.problems += error.under(path)
 
     def _workload(self) -> None:
         work, add = self.inputs.workload, self.parameters.add

@@ -128,6 +128,7 @@ class _Builder:
         self.warnings: list[Warn] = []
 
     def build(self) -> Case:
+        """The case, or InputError with every problem found on the way."""
         asked = self.inputs.deployment
         model = self._model()
         server = self._lookup("servers", asked.server, "deployment.server")
@@ -165,10 +166,7 @@ class _Builder:
             return None
 
     def _gather(self, error: InputError, path: str) -> None:
-        self.problems += [
-            problem if problem.file else replace(problem, message=f"{path}: {problem.message}", path=path)
-            for problem in error.problems
-        ]
+        self.problems += error.under(path)
 
     def _problem(self, code: str, path: str, text: str, hint: str) -> None:
         self.problems.append(Problem(code, f"{path} {text}", path, hint=hint))

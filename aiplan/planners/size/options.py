@@ -98,6 +98,7 @@ class _Builder:
         self.general: dict[str, str] = {}
 
     def build(self) -> Case:
+        """The case, or InputError saying what it cannot be built from."""
         inputs, shelf = self.inputs, self.shelf
         model = self._named("models", inputs.serving.model, "serving.model")
         servers = self._servers()
@@ -124,9 +125,7 @@ class _Builder:
         try:
             return self.catalog.resolve(kind, name)
         except InputError as error:
-            raise InputError(
-                [replace(one, message=f"{path}: {one.message}", path=path) for one in error.problems]
-            ) from None
+            raise InputError(error.under(path)) from None
 
     def _servers(self) -> list[str]:
         names = self.inputs.hardware.servers

@@ -13,7 +13,7 @@ from aiplan.planners.serving.measure.forward import Layer, Stack, build, forward
 from tests.serving.measure.shapes import DENSE, MOE, SHAPES
 
 
-def close(one: Any, other: Any) -> None:
+def assert_close(one: Any, other: Any) -> None:
     np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-10)
 
 
@@ -75,7 +75,7 @@ def test_forward_is_the_definition(name: str) -> None:
         want = x[sequence]
         for layer in stack.layers:
             want = reference_layer(stack, layer, want)
-        close(logits[sequence], rms(want[-1]) @ stack.head.T)
+        assert_close(logits[sequence], rms(want[-1]) @ stack.head.T)
 
 
 @pytest.mark.parametrize("name", SHAPES)
@@ -89,7 +89,7 @@ def test_prefill_then_decode_is_one_forward_pass(name: str) -> None:
     for past in range(prompt, prompt + answer):
         step = forward(backend, stack, x[:, past : past + 1], cache, past)
         whole = forward(backend, stack, x[:, : past + 1], new_cache(backend, stack, batch, past + 1), 0)
-        close(step, whole)
+        assert_close(step, whole)
 
 
 def test_later_tokens_change_nothing_before_them() -> None:
@@ -117,7 +117,7 @@ def test_grouped_heads_are_heads_with_copied_keys() -> None:
     full = Stack(replace(DENSE, kv_heads=4), (every,), (), grouped.head)
     x = backend.normal((2, 5, DENSE.hidden_size), 1.0)
     results = [forward(backend, stack, x, new_cache(backend, stack, 2, 5), 0) for stack in (grouped, full)]
-    close(*results)
+    assert_close(*results)
 
 
 def test_random_routers_use_all_experts() -> None:

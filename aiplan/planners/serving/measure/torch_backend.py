@@ -93,6 +93,7 @@ class TorchBackend:
         return self.functional.scaled_dot_product_attention(q, k, v, is_causal=causal, enable_gqa=grouped)
 
     def recorded(self, step: Step) -> Step:
+        """The step as a CUDA graph that replays it without the host; on the CPU the step itself."""
         if self.device.type != "cuda":
             return step
         side = self.torch.cuda.Stream()
@@ -108,6 +109,7 @@ class TorchBackend:
         return replay
 
     def time_s(self, step: Step, repeats: int) -> list[float]:
+        """Time of each of ``repeats`` steps in a row, by CUDA events or the host's clock [s]."""
         if self.device.type != "cuda":
             times = [time.perf_counter()]
             for _ in range(repeats):
