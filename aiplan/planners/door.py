@@ -57,7 +57,7 @@ SetOption = Annotated[
 FormatOption = Annotated[
     str | None,
     typer.Option("--format", "-f", metavar="FORMAT", autocompletion=complete_format, show_default=False,
-                 help="table (default), json, csv or md. With -o the file's ending decides."),
+                 help="table (default), json, csv, md or html. With -o the file's ending decides."),
 ]  # fmt: skip
 OutputOption = Annotated[
     str | None,
@@ -241,7 +241,7 @@ def emit(
     terminal = detect(sys.stdout, os.environ) if output in (None, "-") else Terminal()
     wanted: bool | str = False if explain is None else explain == "all" or explain
     text = render(report, chosen, table=table, explain=wanted, terminal=terminal)
-    if chosen not in ("table", "md"):
+    if chosen not in ("table", "md", "html"):
         for warning in report.warnings:
             talk(f"warning[{warning.code}]: {clean_line(warning.message)}\n")
     write_output(text, output, force=force, inputs=read)

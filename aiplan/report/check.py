@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 
-from aiplan.report.model import GRADES, Line, Report
+from aiplan.report.model import GRADES, Chart, Line, Report
 
 QUANTILES = ("p5", "p25", "p50", "p75", "p95")
 
@@ -27,18 +27,32 @@ def _values(report: Report) -> Iterator[tuple[str, object]]:
         yield f"input {record.path}", record.value
 
 
+def _coordinates(report: Report) -> Iterator[tuple[str, object]]:
+    """Every number of the charts with the words that locate it; here text and None are not allowed."""
+    for chart in report.charts:
+        for series in chart.series:
+            for name, values in (("x", series.x), ("y", series.y)):
+                yield from ((f"chart {chart.id}, series {series.label}, {name}[{i}]", v) for i, v in enumerate(values))
+        yield from ((f"chart {chart.id}, mark {mark.label}", mark.value) for mark in chart.marks)
+
+
+def _require_finite(where: str, value: object, kinds: str) -> None:
+    if not isinstance(value, float | int):
+        raise ValueError(f"{where}: {type(value).__name__} is not {kinds}")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{where}: {value} is not a finite number")
+
+
 def require_numbers(report: Report) -> None:
     """Raise ValueError naming the first NaN, infinity or foreign type; a renderer must never print one.
 
     A planner that hands over NaN, or a numpy integer that JSON cannot write, has a bug: exit code 1.
     """
     for where, value in _values(report):
-        if value is None or isinstance(value, str | int):
-            continue
-        if not isinstance(value, float):
-            raise ValueError(f"{where}: {type(value).__name__} is not a plain number, text or None")
-        if not math.isfinite(value):
-            raise ValueError(f"{where}: {value} is not a finite number")
+        if value is not None and not isinstance(value, str):
+            _require_finite(where, value, "a plain number, text or None")
+    for where, value in _coordinates(report):
+        _require_finite(where, value, "a plain number")
 
 
 def _repeated(kind: str, ids: list[str]) -> list[str]:
@@ -59,11 +73,28 @@ def _line_problems(line: Line, known: set[str], sources: set[str]) -> Iterator[s
     yield from (f"line {line.id}: no title of source {name}" for name in line.sources if name not in sources)
 
 
+def _chart_problems(chart: Chart, tables: set[str]) -> Iterator[str]:
+    if chart.table and chart.table not in tables:
+        yield f"chart {chart.id}: no table {chart.table}"
+    if not any(series.x for series in chart.series):
+        yield f"chart {chart.id}: no points"
+    for series in chart.series:
+        where = f"chart {chart.id}, series {series.label}"
+        if len(series.x) != len(series.y):
+            yield f"{where}: {len(series.x)} x but {len(series.y)} y"
+        if series.notes and len(series.notes) != len(series.x):
+            yield f"{where}: {len(series.notes)} notes for {len(series.x)} points"
+        if series.style not in ("line", "points", "steps"):
+            yield f"{where}: unknown style {series.style}"
+    yield from (f"chart {chart.id}: no axis {mark.axis}" for mark in chart.marks if mark.axis not in ("x", "y"))
+
+
 def problems(report: Report) -> list[str]:
     """Everything inconsistent in a report, in words; an empty list is what a planner's test asserts.
 
     Looks at numbers, repeated ids, quantiles out of order, unknown grades, effects that do not match inputs,
-    inputs without a record, sources without a title, and rows or marks that do not fit their table.
+    inputs without a record, sources without a title, rows or marks that do not fit their table, and charts
+    without points, of uneven series or of a table that is not there.
     """
     found = _repeated("line", [line.id for line in report.lines])
     found += _repeated("table", [table.id for table in report.tables])
@@ -87,6 +118,9 @@ def problems(report: Report) -> list[str]:
             for index, column_id in sorted(table.assumed)
             if column_id not in ids or not 0 <= index < len(table.rows)
         ]
+    found += _repeated("chart", [chart.id for chart in report.charts])
+    tables = {table.id for table in report.tables}
+    found += [problem for chart in report.charts for problem in _chart_problems(chart, tables)]
     try:
         require_numbers(report)
     except ValueError as error:

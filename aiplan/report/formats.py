@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import PurePath
 
 from aiplan.errors import InputError, Problem
@@ -9,9 +10,19 @@ from aiplan.report.model import Report
 from aiplan.report.sanitize import clean_line
 from aiplan.report.terminal import Terminal
 
-FORMATS = ("table", "json", "csv", "md")
+FORMATS = ("table", "json", "csv", "md", "html")
 DEFAULT_FORMAT = "table"
-SUFFIXES = {".json": "json", ".csv": "csv", ".md": "md", ".markdown": "md", ".txt": "table"}
+SUFFIXES = {
+    ".json": "json",
+    ".csv": "csv",
+    ".md": "md",
+    ".markdown": "md",
+    ".html": "html",
+    ".htm": "html",
+    ".txt": "table",
+}
+EXTRAS = {"html": ("jinja2", "matplotlib")}
+"""Packages that a format needs beyond those aiplan always brings; the extra has the format's name."""
 EXPLAINED = ("table", "json")
 """Formats that can answer ``--explain``."""
 
@@ -29,12 +40,8 @@ def format_from_suffix(path: str) -> str | None:
     return SUFFIXES.get(PurePath(path).suffix.lower())
 
 
-def choose_format(wanted: str | None, output: str | None) -> str:
-    """The one format that ``--format`` and ``-o`` agree on; ``table`` when neither says.
-
-    Raises InputError: E205 for an unknown name, E206 when the two disagree or the suffix is not known and
-    nothing else names a format.
-    """
+def _agreed(wanted: str | None, output: str | None) -> str:
+    """The format that name and suffix lead to, or E205 and E206."""
     if wanted is not None and wanted not in FORMATS:
         hint = f"choose one of {', '.join(FORMATS)}"
         raise _input_error("E205", f"no format is called {clean_line(wanted)[:40]!r}", "--format", hint)
@@ -52,6 +59,20 @@ def choose_format(wanted: str | None, output: str | None) -> str:
         message = f"--format {wanted} disagrees with the suffix {suffix!r} of the output file"
         raise _input_error("E206", message, "-o", f"leave out --format, or name a file for {wanted}")
     return implied
+
+
+def choose_format(wanted: str | None, output: str | None) -> str:
+    """The one format that ``--format`` and ``-o`` agree on; ``table`` when neither says.
+
+    Raises InputError: E205 for an unknown name, E206 when the two disagree or the suffix is not known and
+    nothing else names a format, E209 when packages of the format are not installed.
+    """
+    chosen = _agreed(wanted, output)
+    missing = [name for name in EXTRAS.get(chosen, ()) if find_spec(name) is None]
+    if missing:
+        message = f"{chosen} needs {' and '.join(missing)}, which {'are' if len(missing) > 1 else 'is'} not installed"
+        raise _input_error("E209", message, "--format", f"pip install 'aiplan[{chosen}]'")
+    return chosen
 
 
 def _explain(report: Report, fmt: str, line_id: str | None, terminal: Terminal) -> str:
@@ -101,6 +122,10 @@ def render(
         from aiplan.report.md import render_md
 
         return render_md(report, table=table)
+    if fmt == "html":
+        from aiplan.report.html import render_html
+
+        return render_html(report, table=table)
     from aiplan.report.table import render_table
 
     return render_table(

@@ -172,6 +172,13 @@ class Page:
             self._emit(margin + line)
             margin = Text(" " * hang)
 
+    def drawing(self, lines: Sequence[Sequence[tuple[str, str]]]) -> None:
+        """Lines of styled text as they are: whoever drew them has kept to the width and to the character set."""
+        from rich.text import Text
+
+        for line in lines:
+            self._emit(Text.assemble(*line))
+
     def pairs(self, pairs: Sequence[tuple[str, str]], style: str = "dim") -> None:
         """A compact block of labels and texts, the texts aligned."""
         from rich.cells import cell_len

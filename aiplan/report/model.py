@@ -1,4 +1,4 @@
-"""What a planner hands to the door out: lines, tables, warnings and where every input came from.
+"""What a planner hands to the door out: lines, tables, charts, warnings and where every input came from.
 
 Numbers here are final: renderers format, they never compute. A missing number is ``None``, never NaN.
 """
@@ -6,6 +6,7 @@ Numbers here are final: renderers format, they never compute. A missing number i
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 Cell = float | int | bool | str | None
 
@@ -105,6 +106,56 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
+class Axis:
+    """An axis of a chart. A point at or below zero has no place where ``log`` is set: it is left out and counted."""
+
+    label: str
+    unit: str | None = None
+    log: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Points of a chart under one name, in the order in which a line joins them.
+
+    Attributes
+    ----------
+    label : name in the legend; empty for a series that needs none
+    x, y : coordinates in the units of the axes, equally many
+    style : joined by a line, single points, or steps (each y holds until the next x)
+    notes : a name for each point, or none at all; an empty one names nothing
+    """
+
+    label: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    style: Literal["line", "points", "steps"] = "line"
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A limit drawn across a chart at ``value`` of an axis, such as an SLO; the label says what is limited."""
+
+    value: float
+    label: str
+    axis: Literal["x", "y"] = "x"
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A picture of numbers that stand in a table too; ``table`` is the id of that table."""
+
+    id: str
+    title: str
+    x: Axis
+    y: Axis
+    series: tuple[Series, ...]
+    marks: tuple[Mark, ...] = ()
+    table: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Warn:
     """Something the reader must know to use the numbers: not an error."""
 
@@ -146,6 +197,7 @@ class Report:
     context: tuple[tuple[str, str], ...] = ()
     boundary: str | None = None
     stamp: str | None = None
+    charts: tuple[Chart, ...] = ()
 
     def line(self, line_id: str) -> Line:
         """The line with this id; KeyError when there is none."""

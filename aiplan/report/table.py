@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from aiplan.report import view
+from aiplan.report import plot, view
 from aiplan.report.check import require_numbers
 from aiplan.report.find import find_table
 from aiplan.report.formats import FORMATS
-from aiplan.report.layout import DECORATION, Column, Page
-from aiplan.report.model import Line, Report, Table
+from aiplan.report.layout import DECORATION, READABLE, Column, Page
+from aiplan.report.model import Chart, Line, Report, Table
 from aiplan.report.terminal import Terminal
 
 GRADE_STYLES = {
@@ -101,6 +101,14 @@ def _draw_table(page: Page, table: Table) -> None:
         page.paragraph((f"{more} (--table {table.id} --format csv has all)", "dim"))
 
 
+def _draw_chart(page: Page, chart: Chart) -> None:
+    page.paragraph((chart.title or chart.id, "bold"))
+    width = plot.WIDTH if page.width is None else min(page.width, READABLE)
+    page.drawing(plot.plot(chart, width, unicode=page.unicode))
+    if chart.table:
+        page.paragraph((f"its numbers: --table {chart.table}", "dim"))
+
+
 def _draw_lines(page: Page, report: Report) -> None:
     if not report.lines:
         return
@@ -145,7 +153,7 @@ def _draw_closing(page: Page, report: Report) -> None:
     hidden = [table.id for table in report.tables if not table.shown]
     if hidden:
         hints.append((f"--table {'|'.join(hidden)}", "more detail"))
-    hints.append((f"--format {'|'.join(name for name in FORMATS if name != 'table')}", "data for other tools"))
+    hints.append((f"--format {'|'.join(name for name in FORMATS if name != 'table')}", "other formats"))
     for option, meaning in hints:
         page.paragraph(f"{meaning}: {option}", lead=(page.dot, "dim"), hang=2)
 
@@ -197,6 +205,9 @@ def render_table(
         page.blank()
         page.pairs(pairs)
     _draw_lines(page, report)
+    for chart in report.charts:
+        page.blank()
+        _draw_chart(page, chart)
     for shown in report.tables:
         if shown.shown:
             page.blank()

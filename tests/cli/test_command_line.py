@@ -177,11 +177,11 @@ def test_data_on_stdout_talk_on_stderr() -> None:
     assert run("energy", "--format", "json", "-o", "-", *FAST).out == outcome.out
 
 
-@pytest.mark.parametrize("name", ["out.json", "out.csv", "out.md", "out.txt"])
+@pytest.mark.parametrize("name", ["out.json", "out.csv", "out.md", "out.txt", "out.html"])
 def test_the_ending_of_the_file_decides(name: str, tmp_path: Path) -> None:
     outcome = run("energy", "-o", str(tmp_path / name), *FAST)
     assert (outcome.code, outcome.out) == (0, "")
-    fmt = {"json": "json", "csv": "csv", "md": "md", "txt": "table"}[name.split(".")[1]]
+    fmt = {"json": "json", "csv": "csv", "md": "md", "txt": "table", "html": "html"}[name.split(".")[1]]
     assert (tmp_path / name).read_text(encoding="utf-8") == run("energy", "--format", fmt, *FAST).out
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from aiplan.report.formats import render
 from aiplan.report.terminal import Terminal
-from tests.report.sample import nasty_report, sample_report
+from tests.report.sample import charted_report, nasty_charts, nasty_report, sample_report
 
 FOLDER = Path(__file__).parent / "golden"
 
@@ -29,12 +29,21 @@ CASES: dict[str, Callable[[], str]] = {
     "sample.csv": lambda: render(sample_report(), "csv"),
     "sample_models.csv": lambda: render(sample_report(), "csv", table="models"),
     "sample.md": lambda: render(sample_report(), "md"),
+    "charts_pipe.txt": lambda: render(charted_report()),
+    "charts_tty_40.txt": lambda: render(charted_report(), terminal=Terminal(True, 40)),
+    "charts_tty_60_ascii.txt": lambda: render(charted_report(), terminal=Terminal(True, 60, encoding="ascii")),
+    "charts_tty_100_color.txt": lambda: render(charted_report(), terminal=Terminal(True, 100, color=True)),
+    "charts.md": lambda: render(charted_report(), "md"),
+    "sample.html": lambda: render(sample_report(), "html"),
+    "sample_models.html": lambda: render(sample_report(), "html", table="models"),
+    "nasty_charts.md": lambda: render(nasty_charts(), "md"),
     "nasty_pipe.txt": lambda: render(nasty_report()),
     "nasty_tty_50_ascii.txt": lambda: render(nasty_report(), terminal=Terminal(True, 50, encoding="ascii")),
     "nasty_explain.txt": lambda: render(nasty_report(), explain=True),
     "nasty.json": lambda: render(nasty_report(), "json"),
     "nasty.csv": lambda: render(nasty_report(), "csv"),
     "nasty.md": lambda: render(nasty_report(), "md"),
+    "nasty.html": lambda: render(nasty_report(), "html"),
 }
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from aiplan.report.model import Column, InputRecord, Line, Origin, Report, Table, Warn
+from dataclasses import replace
+
+from aiplan.report.model import Axis, Chart, Column, InputRecord, Line, Mark, Origin, Report, Series, Table, Warn
 
 NASTY_TEXTS = (
     "=1+1",
@@ -239,3 +241,53 @@ def nasty_report() -> Report:
         context=tuple((text, text) for text in NASTY_TEXTS),
         boundary=bad,
     )
+
+
+def _load_chart() -> Chart:
+    """Lines that rise to a limit, with single points beside them and limits on both axes."""
+    loads = tuple(step / 4 for step in range(1, 40))
+    slow = tuple(20 + 2 * load + 8 / (10 - load) for load in loads)
+    fast = tuple(9 + load + 3 / (11 - load) for load in loads)
+    return Chart(
+        "load",
+        "Time per token against load",
+        Axis("load", "queries/s"),
+        Axis("time per token", "ms"),
+        (
+            Series("DGX H100", loads, slow),
+            Series("DGX B200", loads, fast),
+            Series("measured", (2.0, 5.0, 8.0), (26.0, 33.0, 47.0), "points", ("run 1", "run 2", "run 3")),
+        ),
+        (Mark(50.0, "promised 50 ms", "y"), Mark(8.2, "expected load")),
+        table="models",
+    )
+
+
+def _cost_chart() -> Chart:
+    """Steps on logarithmic axes, one of them without a place there."""
+    return Chart(
+        "cost",
+        "Cost against speed",
+        Axis("speed", "tok/s", log=True),
+        Axis("cost", "USD/Mtok", log=True),
+        (Series("", (3.0, 9.0, 30.0, 100.0, 0.0), (0.2, 0.31, 0.6, 1.7, 2.0), "steps", ("1", "2", "4", "8", "-")),),
+        (Mark(20.0, "promised"),),
+        table="levers",
+    )
+
+
+def charted_report() -> Report:
+    """The sample with two charts: linear and logarithmic, lines, points and steps, limits and named points."""
+    return replace(sample_report(), charts=(_load_chart(), _cost_chart()))
+
+
+def chart_of(text: str) -> Chart:
+    """A chart with ``text`` wherever a file can set some."""
+    series = (Series(text, (1.0, 2.0), (1.0, 3.0), notes=(text, text)), Series(text, (1.5,), (2.0,), "points"))
+    marks = (Mark(1.2, text), Mark(2.5, text, "y"))
+    return Chart("c", text, Axis(text, text), Axis(text, text), series, marks, table="t")
+
+
+def nasty_charts() -> Report:
+    """A report whose charts carry an attack in every text."""
+    return replace(nasty_report(), charts=tuple(replace(chart_of(x), id=f"c{i}") for i, x in enumerate(NASTY_TEXTS)))

@@ -7,13 +7,14 @@ from dataclasses import replace
 import pytest
 
 from aiplan.report.check import problems, require_numbers
-from aiplan.report.model import Column, InputRecord, Line, Report, Table
-from tests.report.sample import nasty_report, sample_report
+from aiplan.report.model import Axis, Chart, Column, InputRecord, Line, Mark, Report, Series, Table
+from tests.report.sample import charted_report, nasty_report, sample_report
 
 
 def test_a_sound_report_has_one_known_gap() -> None:
     # The sample cites its own scenario file, which is not a source with a title.
     assert problems(sample_report()) == ["line water_per_query_ml: no title of source scenario.toml:14"]
+    assert problems(charted_report()) == problems(sample_report())
     require_numbers(nasty_report())
 
 
@@ -22,9 +23,27 @@ def broken(**changes: object) -> Report:
     return replace(base, **changes)  # type: ignore[arg-type]
 
 
+def chart(*series: Series, marks: tuple[Mark, ...] = (), table: str = "models") -> Report:
+    return broken(charts=(Chart("c", "c", Axis("x"), Axis("y"), series, marks, table),))
+
+
+DOT = Series("s", (1.0,), (2.0,))
+
+
 @pytest.mark.parametrize(
     ("report", "said"),
     [
+        (chart(), "chart c: no points"),
+        (chart(Series("s", (), ())), "chart c: no points"),
+        (chart(DOT, table="model"), "chart c: no table model"),
+        (chart(Series("s", (1.0, 2.0), (1.0,))), "series s: 2 x but 1 y"),
+        (chart(replace(DOT, notes=("a", "b"))), "series s: 2 notes for 1 points"),
+        (chart(replace(DOT, style="bars")), "series s: unknown style bars"),  # type: ignore[arg-type]
+        (chart(DOT, marks=(Mark(1.0, "m", "z"),)), "chart c: no axis z"),  # type: ignore[arg-type]
+        (broken(charts=chart(DOT).charts * 2), "chart c appears 2 times"),
+        (chart(replace(DOT, y=(float("nan"),))), "chart c, series s, y[0]: nan is not a finite number"),
+        (chart(replace(DOT, x=(None,))), "chart c, series s, x[0]: NoneType is not a plain number"),  # type: ignore[arg-type]
+        (chart(DOT, marks=(Mark(float("inf"), "m"),)), "chart c, mark m: inf is not a finite number"),
         (broken(lines=(Line("a", "a", 1, None), Line("a", "a", 2, None))), "line a appears 2 times"),
         (broken(lines=(Line("a", "a", 1.0, None, p5=1.0, p50=2.0),)), "some quantiles are missing"),
         (broken(lines=(Line("a", "a", 1.0, None, 3.0, 2.0, 1.0, 1.0, 1.0),)), "quantiles fall"),

@@ -24,6 +24,8 @@ from tests.report.sample import sample_report
         (None, "dir.csv/plan.MD", "md"),
         (None, "a.markdown", "md"),
         (None, "a.txt", "table"),
+        (None, "a.html", "html"),
+        ("html", "a.HTM", "html"),
         (None, "plan", "table"),
         ("json", "plan.data", "json"),
         ("csv", "a.csv", "csv"),
@@ -62,7 +64,7 @@ def test_every_format_renders_and_ends_in_one_newline(fmt: str) -> None:
 def test_explain_is_text_or_json() -> None:
     assert "facility.pue" in render(sample_report(), explain="energy_per_query_wh")
     assert "nodes" in json.loads(render(sample_report(), "json", explain=True))
-    for fmt in ("csv", "md"):
+    for fmt in ("csv", "md", "html"):
         with pytest.raises(InputError, match="explain"):
             render(sample_report(), fmt, explain=True)
     with pytest.raises(InputError, match="exclude"):
@@ -79,16 +81,35 @@ def modules_after(statement: str, root: Path) -> set[str]:
     return set(done.stdout.splitlines()[-1].split())
 
 
-HEAVY = {"rich", "numpy", "scipy", "pydantic", "typer"}
+HEAVY = {"rich", "numpy", "scipy", "pydantic", "typer", "jinja2", "matplotlib"}
 
 
 @pytest.mark.parametrize("fmt", ["json", "csv", "md"])
 def test_formats_for_machines_load_no_heavy_module(fmt: str, root: Path) -> None:
+    make = "from tests.report.sample import charted_report; from aiplan.report.formats import render"
+    assert not HEAVY & modules_after(f"{make}; render(charted_report(), {fmt!r})", root)
+
+
+def test_a_page_without_charts_needs_no_plotting(root: Path) -> None:
     make = "from tests.report.sample import sample_report; from aiplan.report.formats import render"
-    assert not HEAVY & modules_after(f"{make}; render(sample_report(), {fmt!r})", root)
+    assert HEAVY & modules_after(f"{make}; render(sample_report(), 'html')", root) == {"jinja2"}
+
+
+def test_a_missing_extra_is_said_before_any_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aiplan.report.formats.find_spec", lambda name: None)
+    for wanted, output in (("html", None), (None, "plan.html")):
+        with pytest.raises(InputError, match="jinja2 and matplotlib, which are not installed") as caught:
+            choose_format(wanted, output)
+        assert caught.value.code == "E209"
+        assert caught.value.hint == "pip install 'aiplan[html]'"
+    assert choose_format("md", None) == "md"
+    monkeypatch.setattr("aiplan.report.formats.find_spec", lambda name: None if name == "jinja2" else object())
+    with pytest.raises(InputError, match="needs jinja2, which is not installed"):
+        render(sample_report(), "html")
 
 
 def test_the_table_loads_rich_only_when_drawn(root: Path) -> None:
-    assert not HEAVY & modules_after("import aiplan.report.table, aiplan.report.explain, aiplan.report.write", root)
-    make = "from tests.report.sample import sample_report; from aiplan.report.formats import render"
-    assert HEAVY & modules_after(f"{make}; render(sample_report())", root) == {"rich"}
+    modules = ("table", "explain", "write", "html", "svg")
+    assert not HEAVY & modules_after("; ".join(f"import aiplan.report.{name}" for name in modules), root)
+    make = "from tests.report.sample import charted_report; from aiplan.report.formats import render"
+    assert HEAVY & modules_after(f"{make}; render(charted_report())", root) == {"rich"}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from aiplan.errors import InputError
 from aiplan.report.md import render_md
-from tests.report.sample import nasty_report, sample_report
+from tests.report.sample import NASTY_TEXTS, chart_of, charted_report, nasty_report, sample_report
 
 UNESCAPED_PIPE = re.compile(r"(?<!\\)\|")
 
@@ -60,3 +61,24 @@ def test_one_table() -> None:
     assert render_md(sample_report(), table="models").endswith("\n\n\\* rests on an assumption\n")
     with pytest.raises(InputError, match="no table"):
         render_md(sample_report(), table="x")
+
+
+def test_charts_are_drawings_in_a_fence() -> None:
+    text = render_md(charted_report())
+    assert "## Time per token against load\n\n```text\ntime per token (ms)\n" in text
+    assert text.index("Time per token against load") < text.index("## Models in the blend")
+    assert text.count("```") == 4
+
+
+@pytest.mark.parametrize("text", ["```", "````\n# out", "~~~", "a ``````` b", *NASTY_TEXTS])
+def test_no_text_closes_the_fence_of_a_chart(text: str) -> None:
+    report = replace(charted_report(), charts=(chart_of(text),))
+    lines = render_md(report).splitlines()
+    opening = next(i for i, line in enumerate(lines) if line.endswith("`text"))
+    fence = lines[opening].removesuffix("text")
+    assert set(fence) == {"`"}
+    closing = next(i for i in range(opening + 1, len(lines)) if re.fullmatch(r" {0,3}`{3,}\s*", lines[i]))
+    assert lines[closing] == fence
+    assert lines[closing - 1] != ""
+    assert all(fence not in line for line in lines[opening + 1 : closing])
+    assert lines[closing + 2].startswith("## Models in the blend")

@@ -19,8 +19,9 @@ import aiplan.report
 from aiplan.report.formats import FORMATS, render
 from aiplan.report.json import envelope
 from aiplan.report.model import Cell, Column, InputRecord, Line, Origin, Report, Table, Warn
+from aiplan.report.plot import cells, plot
 from aiplan.report.terminal import Terminal
-from tests.report.sample import sample_report
+from tests.report.sample import chart_of, sample_report
 from tests.report.test_sanitize import ANY_TEXT
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
@@ -63,6 +64,18 @@ def test_no_format_prints_a_control_character(text: str) -> None:
     assert_harmless(render(report, terminal=Terminal(True, 60)))
     assert_harmless(render(report, explain=True))
     assert_harmless(render(report, "json", explain=True))
+    assert render(report, terminal=Terminal(True, 60, encoding="ascii")).isascii()
+
+
+@settings(max_examples=40, deadline=None)
+@given(ANY_TEXT)
+def test_no_chart_prints_a_control_character_or_leaves_its_width(text: str) -> None:
+    report = replace(report_with(text), charts=(chart_of(text),))
+    for fmt in FORMATS:
+        assert_harmless(render(report, fmt))
+    for encoding in ("utf-8", "ascii"):
+        lines = plot(chart_of(text), 60, unicode=encoding == "utf-8")
+        assert max(len(cells("".join(piece for piece, _ in line))) for line in lines) <= 60
     assert render(report, terminal=Terminal(True, 60, encoding="ascii")).isascii()
 
 

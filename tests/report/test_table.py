@@ -136,7 +136,7 @@ def test_closing_counts() -> None:
 
 def test_hints_name_what_can_be_asked_next() -> None:
     text = on_terminal(sample_report(), 80)
-    for hint in ("--explain energy_per_query_wh", "--table levers", "--format json|csv|md"):
+    for hint in ("--explain energy_per_query_wh", "--table levers", "--format json|csv|md|html"):
         assert hint in text
 
 
