@@ -55,6 +55,9 @@ COMMANDS: dict[str, Command] = {
     "size": Command(
         "aiplan.planners.size.command", "size", "fewest accelerators for a rate and latencies, or least cost or power"
     ),
+    "split replay": Command(
+        "aiplan.planners.split.replay_command", "replay", "a trace of requests on given machines, event by event"
+    ),
     "catalog list": Command("aiplan.catalog.command", "list_entries", "what the catalog holds, by kind"),
     "catalog show": Command("aiplan.catalog.command", "show", "one entry with every number's source and grade"),
     "catalog lint": Command("aiplan.catalog.command", "lint", "check sources, units, rules and names of a catalog"),

@@ -20,3 +20,9 @@ def shipped(folder: str) -> Path:
 def scenario_names() -> list[str]:
     """Names of the shipped scenarios, sorted."""
     return sorted(path.stem for path in shipped("scenarios").glob("*.toml"))
+
+
+def find_trace(text: str) -> Path:
+    """The trace a text means: a file, or one that ships with aiplan by its name without ``.csv``."""
+    own = shipped("scenarios") / "traces" / f"{text}.csv"
+    return own if not Path(text).exists() and text.replace("-", "").isalnum() and own.is_file() else Path(text)

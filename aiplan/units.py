@@ -64,6 +64,7 @@ _BASE: dict[str, tuple[str, str, float]] = {
     "tb": ("TB", "data", 1e12),
     "gib": ("GiB", "data", 2.0**30),
     "tib": ("TiB", "data", 2.0**40),
+    "gbit": ("Gbit", "data", 1.25e8),
     "flops": ("FLOP/s", "compute", 1.0),
     "tflops": ("TFLOP/s", "compute", 1e12),
     "pflops": ("PFLOP/s", "compute", 1e15),

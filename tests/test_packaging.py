@@ -26,7 +26,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_holds_catalog_and_scenarios(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     for source, target in (("hardware_catalog", "hardware_catalog"), ("scenarios", "scenarios")):
-        for path in (ROOT / source).rglob("*.toml"):
+        for path in [*(ROOT / source).rglob("*.toml"), *(ROOT / source).rglob("*.csv")]:
             assert f"aiplan/_shipped/{target}/{path.relative_to(ROOT / source).as_posix()}" in names
     assert "aiplan/_shipped/hardware_catalog/index.json" in names
     assert "aiplan/py.typed" in names

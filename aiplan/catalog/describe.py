@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from aiplan.catalog.entry import SourcedText
+from aiplan.catalog.schema_profiles import TABLES, ProfileMachine
 from aiplan.inputs.quantity import Quantity
 from aiplan.report.model import Cell, Column, Table
 from aiplan.units import symbol_of
@@ -15,7 +16,17 @@ from aiplan.units import symbol_of
 if TYPE_CHECKING:
     from aiplan.catalog.loader import Catalog
 
-_OWN = ("name", "source", "grade", "evidence", "conflicts", "exceptions", "points", "note")
+_QUANTILES = {"prompt": "input_quantile_tokens", "answer": "output_quantile_tokens"}
+_OWN = ("name", "source", "grade", "evidence", "conflicts", "exceptions", "points", "note", *_QUANTILES.values())
+TITLES = {
+    "by_batched_tokens": "Times by batched prompt tokens, medians over all rows",
+    "prompt_by_length": "Prompt pass by length, batch 1",
+    "prompt_by_batch": "Prompt pass by batch, 512 tokens each",
+    "decode_by_batch": "Decode step by batch, 512 + 128 tokens",
+    "decode_by_context": "Decode step by mean context, batch 1",
+    "power_prompt": "Highest power by batched prompt tokens",
+}
+"""Headings of the tables of a machine."""
 _PROVENANCE = ("source", "grade", "evidence")
 _COLUMNS = (
     Column("field", "field"),
@@ -59,8 +70,12 @@ def _rows(name: str, value: Any, entry: Any) -> list[tuple[Cell, ...]]:
                  value.source or entry.source, value.note)]  # fmt: skip
     if isinstance(value, BaseModel):
         inner = {field: getattr(value, field) for field in type(value).model_fields if field not in _PROVENANCE}
-        return [row for field, found in inner.items() if not _empty(found)
-                for row in _rows(f"{name}.{field}", found, value)]  # fmt: skip
+        inner = {field: found for field, found in inner.items() if not _empty(found) and field not in TABLES}
+        # A machine has no source of its own: what it does not say rests on its entry.
+        within = entry if isinstance(value, ProfileMachine) else value
+        return [row for field, found in inner.items() for row in _rows(f"{name}.{field}", found, within)]
+    if isinstance(value, dict) and all(isinstance(item, BaseModel) for item in value.values()):
+        return [row for key, item in value.items() for row in _rows(f"{name}.{key}", item, entry)]
     source, grade = getattr(entry, "source", ""), getattr(entry, "grade", None)
     evidence: str = getattr(entry, "evidence", "published")
     if isinstance(value, Quantity):
@@ -72,7 +87,7 @@ def _rows(name: str, value: Any, entry: Any) -> list[tuple[Cell, ...]]:
             (
                 name,
                 value.value,
-                symbol_of(name),
+                symbol_of(name.rsplit(".", 1)[-1]),
                 band,
                 value.grade,
                 value.evidence,
@@ -89,6 +104,10 @@ def _rows(name: str, value: Any, entry: Any) -> list[tuple[Cell, ...]]:
 
 def _empty(value: Any) -> bool:
     return value is None or value in ("", (), {})
+
+
+def _whole(value: float) -> Cell:
+    return int(value) if value.is_integer() else value
 
 
 def _cell(value: Any) -> Cell:
@@ -111,6 +130,17 @@ def _extra_tables(entry: Any) -> list[Table]:
             Column("tokens_per_s", "throughput", "tokens/s"),
         )
         tables.append(Table("points", "Measured points", columns, tuple(tuple(point[:3]) for point in points)))
+    machines = getattr(entry, "machines", {})
+    for name, titles in TABLES.items():
+        rows = tuple((key, *map(_whole, row)) for key, one in machines.items() for row in getattr(one, name))
+        if rows:
+            heads = tuple(Column(title, unit=symbol_of(title)) for title in titles)
+            tables.append(Table(name, TITLES[name], (Column("machine"), *heads), rows))
+    lengths = tuple((what, *map(_whole, pair)) for what, field in _QUANTILES.items()
+                    for pair in getattr(entry, field, ()))  # fmt: skip
+    if lengths:
+        heads = (Column("of"), Column("probability"), Column("tokens", "length", "tokens"))
+        tables.append(Table("quantiles", "Lengths not exceeded with a probability", heads, lengths))
     conflicts = getattr(entry, "conflicts", ())
     if conflicts:
         others = (Column("field"), Column("value"), Column("source"), Column("note"))

@@ -30,6 +30,7 @@ FACTS: dict[str, tuple[str, ...]] = {
         "regime",
     ),
     "servers": ("accelerator", "accelerator_count"),
+    "profiles": ("model",),
     "models": ("name", "shape_of", "total_params"),
     "sources": ("title",),
 }

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from aiplan.catalog.entry import texts
 from aiplan.catalog.index import INDEX, kind_of
-from aiplan.catalog.lint_view import Item, View, numbers, version_month
+from aiplan.catalog.lint_view import Item, View, numbers, sections, version_month
 from aiplan.catalog.loader import VERSION_FILE
 from aiplan.catalog.names import normalise
 from aiplan.catalog.schema import KINDS
@@ -37,6 +37,9 @@ REFERENCES = {
     ("throughput", "model"): "models",
     ("throughput", "accelerator"): "accelerators",
     ("servers", "accelerator"): "accelerators",
+    ("profiles", "model"): "models",
+    ("profiles", "server"): "servers",
+    ("profiles", "accelerator"): "accelerators",
     ("sites", "grid"): "grids",
     ("operators", "site"): "sites",
     ("published", "model_id"): "models",
@@ -48,15 +51,17 @@ REFERENCES = {
 def unknown_units(view: View) -> Iterator[Problem]:
     """A number's name ends in its unit, or the field counts something."""
     for item in view.items:
-        for key, _ in numbers(item):
+        for path, _ in numbers(item):
+            key = path[-1]
             try:
                 has_unit = unit_of(key) is not None
             except ValueError as error:
-                yield view.at("E142", item, (key,), str(error), "end the name in a unit that aiplan knows")
+                yield view.at("E142", item, path, str(error), "end the name in a unit that aiplan knows")
                 continue
-            if key in KINDS[item.kind].model_fields and not has_unit and not is_count(item.kind, key):
+            own = len(path) == 1 and key in KINDS[item.kind].model_fields
+            if own and not has_unit and not is_count(item.kind, key):
                 message = "is a number without a unit in its name"
-                yield view.at("E142", item, (key,), message, "end the name in a unit, or in _count or _fraction")
+                yield view.at("E142", item, path, message, "end the name in a unit, or in _count or _fraction")
 
 
 def is_count(kind: str, name: str) -> bool:
@@ -113,15 +118,16 @@ def _is_twice(ratio: float) -> bool:
 def dead_references(view: View) -> Iterator[Problem]:
     """An entry refers to others by ids that exist."""
     for item in view.items:
-        for (kind, field), target in REFERENCES.items():
-            wanted = item.raw.get(field)
-            if item.kind != kind or not isinstance(wanted, str) or wanted in view.catalog.ids(target):
-                continue
-            names = view.catalog.names(target)
-            known = names.resolve(wanted)
-            near = [known] if known else names.nearest(wanted, 1)
-            hint = f"did you mean '{near[0]}'?" if near else f"see `aiplan catalog list {target}`"
-            yield view.at("E147", item, (field,), f"names no entry of {target}", hint)
+        for path, table in sections(item):
+            for (kind, field), target in REFERENCES.items():
+                wanted = table.get(field)
+                if item.kind != kind or not isinstance(wanted, str) or wanted in view.catalog.ids(target):
+                    continue
+                names = view.catalog.names(target)
+                known = names.resolve(wanted)
+                near = [known] if known else names.nearest(wanted, 1)
+                hint = f"did you mean '{near[0]}'?" if near else f"see `aiplan catalog list {target}`"
+                yield view.at("E147", item, (*path, field), f"names no entry of {target}", hint)
 
 
 def ambiguous_names(view: View) -> Iterator[Problem]:
@@ -201,13 +207,20 @@ def values_outside_range(view: View) -> Iterator[Problem]:
     """A value lies within the range it is given with."""
     for item in view.items:
         entry = view.checked(item)
-        for key, _ in numbers(item):
-            found = getattr(entry, key, None)
+        for path, _ in numbers(item):
+            found = _field(entry, path)
             if not isinstance(found, Quantity) or found.low is None or found.high is None:
                 continue
             if not found.low <= found.value <= found.high:
                 message = f"is {found.value:g}, outside its range {found.low:g} to {found.high:g}"
-                yield view.at("E155", item, (key,), message, "correct one of them")
+                yield view.at("E155", item, path, message, "correct one of them")
+
+
+def _field(entry: Any, path: tuple[str, ...]) -> Any:
+    """What stands at a path of an entry: fields of sections, keys of tables; None where nothing does."""
+    for part in path:
+        entry = entry.get(part) if isinstance(entry, Mapping) else getattr(entry, part, None)
+    return entry
 
 
 def stale_index(view: View) -> Iterator[Problem]:

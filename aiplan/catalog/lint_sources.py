@@ -42,10 +42,10 @@ def unused_sources(view: View) -> Iterator[Problem]:
 def prices_without_year(view: View) -> Iterator[Problem]:
     """A price says of which year its money is."""
     for item in view.items:
-        for key, value in numbers(item):
-            if is_money(key) and not (isinstance(value, Mapping) and "currency_year" in value):
+        for path, value in numbers(item):
+            if is_money(path[-1]) and not (isinstance(value, Mapping) and "currency_year" in value):
                 hint = "write { value = ..., currency_year = 2026 }"
-                yield view.at("E143", item, (key,), "is a price without currency_year", hint)
+                yield view.at("E143", item, path, "is a price without currency_year", hint)
 
 
 def future_dates(view: View) -> Iterator[Problem]:
@@ -103,14 +103,14 @@ def old_prices(view: View) -> Iterator[Problem]:
     """A price is not older than 18 months, counted from the catalog's version and not from the clock."""
     for item in view.items:
         year, month = view.month(item.folder)
-        for key, value in numbers(item):
-            if not is_money(key) or not isinstance(value, Mapping):
+        for path, value in numbers(item):
+            if not is_money(path[-1]) or not isinstance(value, Mapping):
                 continue
             newest = _newest(view, item, value)
             age = (year * 12 + month) - (newest[0] * 12 + newest[1]) if newest else 0
             if age > STALE_MONTHS:
                 message = f"is a price at least {age} months old"
-                yield view.at("W141", item, (key,), message, "look for a newer one")
+                yield view.at("W141", item, path, message, "look for a newer one")
 
 
 def _newest(view: View, item: Item, value: Mapping[str, Any]) -> tuple[int, int] | None:

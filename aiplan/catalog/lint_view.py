@@ -115,12 +115,21 @@ def version_month(document: Document) -> Month | None:
     return (int(match[1]), int(match[2])) if match else None
 
 
-def numbers(item: Item) -> Iterator[tuple[str, Any]]:
-    """Fields of an entry that hold a number, bare or as a table."""
-    for key, value in item.raw.items():
-        plain = isinstance(value, int | float) and not isinstance(value, bool)
-        if plain or (is_quantity_table(value) and not isinstance(value.get("value"), str)):
-            yield key, value
+def numbers(item: Item) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Paths of the fields of an entry, and of the machines of a profile, that hold a number, bare or as a table."""
+    for path, table in sections(item):
+        for key, value in table.items():
+            plain = isinstance(value, int | float) and not isinstance(value, bool)
+            if plain or (is_quantity_table(value) and not isinstance(value.get("value"), str)):
+                yield (*path, key), value
+
+
+def sections(item: Item) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
+    """The entry itself and, of a profile, each of its machines."""
+    yield (), item.raw
+    machines = item.raw.get("machines")
+    if item.kind == "profiles" and isinstance(machines, Mapping):
+        yield from ((("machines", name), one) for name, one in machines.items() if isinstance(one, Mapping))
 
 
 def claims(item: Item) -> Iterator[Claim]:
@@ -128,13 +137,14 @@ def claims(item: Item) -> Iterator[Claim]:
     source, grade = str(item.raw.get("source", "")), str(item.raw.get("grade", ""))
     evidence = str(item.raw.get("evidence", "published"))
     yield Claim(item, (), source, grade, evidence)
-    for key, value in item.raw.items():
-        if not isinstance(value, Mapping):
-            continue
-        # As the loader has it: what was looked up elsewhere does not inherit "assumed".
-        own = "published" if value.get("source") and evidence == "assumed" else evidence
-        told = (value.get("source", source), value.get("grade", grade), value.get("evidence", own))
-        yield Claim(item, (key,), *map(str, told))
+    for path, table in sections(item):
+        for key, value in table.items():
+            if not isinstance(value, Mapping):
+                continue
+            # As the loader has it: what was looked up elsewhere does not inherit "assumed".
+            own = "published" if value.get("source") and evidence == "assumed" else evidence
+            told = (value.get("source", source), value.get("grade", grade), value.get("evidence", own))
+            yield Claim(item, (*path, key), *map(str, told))
 
 
 def named_sources(value: Any, path: Path_ = ()) -> Iterator[tuple[Path_, str]]:

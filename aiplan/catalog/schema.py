@@ -23,6 +23,8 @@ from aiplan.catalog.entry import (
     Year,
 )
 from aiplan.catalog.schema_models import Model
+from aiplan.catalog.schema_profiles import Profile
+from aiplan.catalog.schema_workloads import Workload
 from aiplan.inputs.fields import Fraction, Id, NonNegative, Positive, Section, Text, quantity, quantity_bounds
 from aiplan.inputs.scenario import Evidence, Grade
 
@@ -36,12 +38,14 @@ __all__ = [
     "Model",
     "Normals",
     "Operator",
+    "Profile",
     "Published",
     "Server",
     "Site",
     "Source",
     "SourcedText",
     "Throughput",
+    "Workload",
 ]
 
 Celsius = Annotated[float, Field(ge=-90.0, le=70.0)]
@@ -117,6 +121,8 @@ class Server(Entry):
     """Rated power of the whole server."""
     idle_power_fraction: Fraction
     """Power at no load over rated power."""
+    scaleout_gbit_per_s: Positive | None = None
+    """Bandwidth to other servers, per accelerator, one way."""
     price_usd: Positive | None = None
     """Price of the whole server."""
     embodied_kg: NonNegative | None = None
@@ -381,6 +387,8 @@ KINDS: dict[str, type[Section]] = {
     "servers": Server,
     "models": Model,
     "throughput": Throughput,
+    "profiles": Profile,
+    "workloads": Workload,
     "calibrations": Calibration,
     "grids": Grid,
     "sites": Site,
@@ -391,7 +399,8 @@ KINDS: dict[str, type[Section]] = {
 """Kind of entry by the first part of the file's path in the catalog folder."""
 
 
-PLAIN_KINDS = ("accelerators", "servers", "models", "throughput", "calibrations", "grids", "operators", "published")
+PLAIN_KINDS = ("accelerators", "servers", "models", "throughput", "workloads", "calibrations", "grids", "operators",
+               "published")  # fmt: skip
 """Kinds without sections inside: the index describes them well enough to be read without this module."""
 
 

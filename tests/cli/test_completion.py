@@ -106,7 +106,7 @@ def test_options_of_the_right_command(shell: Shell) -> None:
     assert shell.all("aiplan energy published --bound") == ["--boundary"]
     assert "--boundary" not in shell.all("aiplan energy --")
     assert "--samples" not in shell.all("aiplan energy published --")
-    assert shell.all("aiplan energy --format ") == ["table", "json", "csv", "md"]
+    assert shell.all("aiplan energy --format ") == ["table", "json", "csv", "md", "html"]
     assert shell.all("aiplan energy oviedo-2026 --format j") == ["json"]
 
 

@@ -27,7 +27,7 @@ PINT = {
     "usd": "USD", "musd": "megaUSD", "token": "token", "tokens": "token", "mtoken": "megatoken", "mtokens": "megatoken",
     "query": "query", "queries": "query", "gpu": "gpu",
     "bytes": "byte", "kb": "kilobyte", "mb": "megabyte", "gb": "gigabyte", "tb": "terabyte", "gib": "gibibyte",
-    "tib": "tebibyte",
+    "tib": "tebibyte", "gbit": "gigabit",
     "flops": "flop / second", "tflops": "teraflop / second", "pflops": "petaflop / second",
     "g": "gram", "kg": "kilogram", "t": "metric_ton", "ml": "milliliter", "l": "liter", "m3": "meter ** 3",
     "c": "delta_degC", "deg": "degree", "percent": "percent", "meters": "meter", "acre": "acre", "hz": "hertz",
