@@ -55,6 +55,9 @@ COMMANDS: dict[str, Command] = {
     "size": Command(
         "aiplan.planners.size.command", "size", "fewest accelerators for a rate and latencies, or least cost or power"
     ),
+    "split": Command(
+        "aiplan.planners.split.command", "split", "prompt and token machines for percentiles of TTFT, TBT and E2E"
+    ),
     "split replay": Command(
         "aiplan.planners.split.replay_command", "replay", "a trace of requests on given machines, event by event"
     ),

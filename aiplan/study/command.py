@@ -27,6 +27,7 @@ PLANNERS = {
     "energy": ("aiplan.planners.energy.inputs", "EnergyInputs"),
     "perf": ("aiplan.planners.serving.inputs", "PerfInputs"),
     "size": ("aiplan.planners.size.inputs", "SizeInputs"),
+    "split": ("aiplan.planners.split.inputs", "SplitInputs"),
 }
 """Where the inputs of each command that takes a scenario are described."""
 

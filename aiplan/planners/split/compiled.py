@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable
 from functools import cache
 from graphlib import TopologicalSorter
+from importlib import import_module
 from types import FunctionType
 from typing import Any
 
@@ -41,8 +42,7 @@ def compile_advance(example: Callable[[], World]) -> Callable[[World, int], floa
     ------
     ImportError without numba
     """
-    import numba
-
+    numba: Any = import_module("numba")
     kinds = {"int": numba.int64, "float": numba.float64, "World": numba.typeof(example())}
     functions = _functions()
     # Clones see each other instead of the plain functions.

@@ -26,6 +26,8 @@ SIMULATOR_LINK_BYTES_PER_S = 200.0 * 2.0**30
 """Link of every machine in SplitwiseSim, per request and never shared [B/s]."""
 LINK_GBIT_PER_S = 200.0
 """Port of one accelerator where the catalog states none; assumed, the slowest it states [Gbit/s]."""
+TOKEN_ERROR = 1.02
+"""Measured over fitted time of a profile's steps with the point left out, mean absolute error [1]."""
 HOST_W = 200.0
 """Host of one accelerator that stands in no server of the catalog: an eighth of a DGX A100's or H100's; assumed [W]."""
 CAP_FRACTION = 0.5
@@ -69,9 +71,8 @@ class Offer:
     usd_per_h : what it costs; None where unknown
     watts : what it draws
     step_by_tokens_s : time of a token by prompt tokens as SplitwiseSim looks it up; None elsewhere [s]
-    start_s : what the engine adds to the first token beside the prompt's own pass [s]
     kv_bytes_per_token : cache of a token [B]
-    paths : inputs it rests on
+    token_error : measured over computed time of a step, at the long end [1]
     """
 
     name: str
@@ -83,9 +84,8 @@ class Offer:
     usd_per_h: Quantity | None
     watts: Watts
     step_by_tokens_s: Array | None = None
-    start_s: float = 0.0
     kv_bytes_per_token: float = 0.0
-    paths: tuple[tuple[str, str], ...] = ()
+    token_error: float = 1.0
 
 
 def policy_of(decode_model: DecodeModel, *, layer_wise: bool = True, sync_s: float = 0.005) -> Policy:
@@ -130,11 +130,11 @@ def profile_offer(
     if decode_model == "roofline":
         from aiplan.planners.split.serving_offers import profile_by_roofline
 
-        machine, start_s, kv_bytes = profile_by_roofline(catalog, entry, found, name, most_tokens, most_batch)
+        machine, kv_bytes = profile_by_roofline(catalog, entry, found, name, most_tokens, most_batch)
         by_tokens = None
     else:
         curves = catalog_curves(catalog, profile, name, decode_model, most_tokens=most_tokens, most_batch=most_batch)
-        slope, start_s, kv_bytes = curves.context_s_per_token, 0.0, curves.kv_bytes_per_token
+        slope, kv_bytes = curves.context_s_per_token, curves.kv_bytes_per_token
         sequences = np.arange(most_batch + 1)
         machine = Machine(
             name=name,
@@ -156,8 +156,8 @@ def profile_offer(
         usd_per_h=found.usd_per_h,
         watts=_watts(catalog, found),
         step_by_tokens_s=by_tokens,
-        start_s=start_s,
         kv_bytes_per_token=kv_bytes,
+        token_error=TOKEN_ERROR,
     )
 
 

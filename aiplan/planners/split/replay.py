@@ -47,6 +47,7 @@ class Machine:
     room_tokens : KV cache that its memory has room for [tokens]
     link_tokens_per_s : KV cache that its network sends or takes [tokens/s]
     layers : of the model [1]
+    start_s : what its engine adds to the first token of each request, and takes no machine's time [s]
     """
 
     name: str
@@ -56,6 +57,7 @@ class Machine:
     room_tokens: float
     link_tokens_per_s: float
     layers: float = 1.0
+    start_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,19 +155,6 @@ class Replayed:
     borrowed_token: int
     retries: int
 
-    def tbt_s(self, *, simulator: bool = False) -> Array:
-        """Mean time between tokens of the requests that have any, ``(E2E - TTFT) / (N - 1)`` [s].
-
-        Parameters
-        ----------
-        simulator : divide by N, as SplitwiseSim does
-
-        Requests with one token have none and are left out.
-        """
-        several = self.output_tokens > 1
-        tokens = self.output_tokens[several]
-        return (self.e2e_s[several] - self.ttft_s[several]) / (tokens if simulator else tokens - 1)
-
 
 def replay(
     arrival_s: Array,
@@ -213,7 +202,8 @@ def replay(
             progress(until, total)
         if until == total or world.state[0].next < until:
             break
-    return _replayed(world, end)
+    starts = np.repeat([machine.start_s for machine, _ in cluster.pools], [count for _, count in cluster.pools])
+    return _replayed(world, end, starts)
 
 
 def _world(
@@ -252,7 +242,7 @@ def _world(
     ends["head"] = ends["tail"] = NOBODY
     # The list of waiting tasks has two of each request.
     links = _records(LINK, (LISTS + 1) * requests)
-    flat = {
+    flat: dict[str, Any] = {
         "batch": np.zeros((machines + 1) * policy.batch_max, dtype=np.int32),
         "tables": tables,
         "order": order.ravel(),
@@ -334,13 +324,16 @@ def _tables(kinds: list[Machine], batch_max: int) -> tuple[Array, dict[str, npt.
     return np.concatenate(parts), found
 
 
-def _replayed(world: World, end: float) -> Replayed:
+def _replayed(world: World, end: float, starts: Array) -> Replayed:
     state = world.state[0]
 
     def column(records: Any, name: str) -> Any:
         return records[name] if isinstance(records, np.ndarray) else np.array([getattr(one, name) for one in records])
 
     work = {name: np.ascontiguousarray(column(world.requests, name)) for name in ("ttft_s", "e2e_s", "output")}
+    if starts.any():
+        extra = starts[column(world.requests, "prompt_at")]
+        work["ttft_s"], work["e2e_s"] = work["ttft_s"] + extra, work["e2e_s"] + extra
     machines = {name: np.ascontiguousarray(column(world.machines, name)) for name in MACHINE}
     return Replayed(
         ttft_s=work["ttft_s"],

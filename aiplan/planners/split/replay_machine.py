@@ -97,7 +97,8 @@ def prompt_time(world: World, m: int, tokens: int) -> float:
     if tokens <= machine.prompt_last:
         return end
     slope: float = end - world.tables[machine.prompt_start + machine.prompt_last - 1]
-    return end + (tokens - machine.prompt_last) * slope
+    beyond: int = tokens - machine.prompt_last
+    return end + beyond * slope
 
 
 def lasting(step: float, grow: float, run: int) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,23 +81,6 @@ def replay_plan(asked: Asked, catalog: Catalog, progress: Callable[[int, int], N
 
     cluster = Cluster(side(asked.prompt), side(asked.token), side(asked.mixed))  # type: ignore[arg-type]
     policy = policy_of(asked.decode_model)
-    found = run(requests, cluster, policy, offers, progress)
-    simulator = asked.decode_model == "simcompat"
-    seen = times(found.ttft_s, found.e2e_s, requests.output_tokens, simulator=simulator)
-    judged = judge(seen, SPLITWISE, alone_on(reference, requests))
-    result = ReplayResult(asked, offers, reference, requests, cluster, policy, found, seen, judged)
-    _warn(result)
-    return result
-
-
-def run(
-    requests: Requests,
-    cluster: Cluster,
-    policy: Policy,
-    offers: dict[str, Offer],
-    progress: Callable[[int, int], None] | None = None,
-) -> Replayed:
-    """Replay requests; what the engine adds to a first token is added to every request's times."""
     found = replay(
         requests.arrival_s,
         requests.prompt_tokens,
@@ -107,15 +90,17 @@ def run(
         computed_tokens=requests.computed_tokens,
         progress=progress,
     )
-    start_s = max(offer.start_s for offer in offers.values())
-    return replace(found, ttft_s=found.ttft_s + start_s, e2e_s=found.e2e_s + start_s) if start_s else found
+    simulator = asked.decode_model == "simcompat"
+    seen = times(found.ttft_s, found.e2e_s, requests.output_tokens, simulator=simulator)
+    judged = judge(seen, SPLITWISE, alone_on(reference, requests))
+    result = ReplayResult(asked, offers, reference, requests, cluster, policy, found, seen, judged)
+    _warn(result)
+    return result
 
 
 def alone_on(reference: Offer, requests: Requests) -> Times:
     """The same requests, each on a reference machine of its own."""
-    found = alone(reference.machine, requests.prompt_tokens, requests.output_tokens, reference.step_by_tokens_s)
-    start = reference.start_s
-    return Times(found.ttft_s + start, found.tbt_s, found.e2e_s + start)
+    return alone(reference.machine, requests.prompt_tokens, requests.output_tokens, reference.step_by_tokens_s)
 
 
 def check_memory(requests: Requests, offers: Sequence[Offer], what: str) -> None:

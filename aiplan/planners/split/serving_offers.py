@@ -10,7 +10,7 @@ import numpy as np
 from aiplan.planners.arrays import Array
 from aiplan.planners.serving.deployment import Deployment, pick
 from aiplan.planners.serving.memory import largest_batch, sequence_bytes
-from aiplan.planners.serving.predict import calibrations, choose, serve
+from aiplan.planners.serving.predict import band, calibrations, choose, kind_of, serve
 from aiplan.planners.serving.roofline import decode_step, prefill, rates
 from aiplan.planners.serving.rows import Row, Shelf, deployment_of
 from aiplan.planners.serving.rows_cap import phases_of
@@ -36,18 +36,20 @@ class Timed:
     Attributes
     ----------
     machine : tables, memory and network
-    start_s : what the engine adds to the first token [s]
     kv_bytes_per_token : cache of a token at the mean prompt, all devices, each value once [B]
     prompt_w, token_w : power of one accelerator in prefill and in decode steps [W]
     room_sequences : requests of mean length that memory holds [1]
+    source : of the time model's constants
+    token_error : P90 of measured over computed time per token; 1 where not measured [1]
     """
 
     machine: Machine
-    start_s: float
     kv_bytes_per_token: float
     prompt_w: float
     token_w: float
     room_sequences: float
+    source: str
+    token_error: float
 
 
 def timed(shelf: Shelf, row: Row, name: str, link_bytes_per_s: float, most_tokens: int, most_batch: int) -> Timed:
@@ -86,15 +88,23 @@ def timed(shelf: Shelf, row: Row, name: str, link_bytes_per_s: float, most_token
         room_tokens=max(sequences * length, 0.0),
         link_tokens_per_s=link_bytes_per_s / bytes_each,
         layers=float(np.asarray(deployment.architecture.layers)[0]),
+        start_s=float(constants.factors("first_token_s", deployment.engine)[0]),
     )
     return Timed(
         machine=machine,
-        start_s=float(constants.factors("first_token_s", deployment.engine)[0]),
         kv_bytes_per_token=bytes_each,
         prompt_w=float(min(phases.prompt_w[0], cap)),
         token_w=float(min(phases.decode_w[0], cap)),
         room_sequences=sequences,
+        source=calibration.source,
+        token_error=_token_error(calibration, asked, shelf),
     )
+
+
+def _token_error(calibration: Any, row: Row, shelf: Shelf) -> float:
+    """Factor from a computed time per token to the P90 of measured ones; 1 where nothing was measured."""
+    high = float(band(calibration, "tpot", np.array([kind_of(row, shelf)]))[1][0])
+    return high if np.isfinite(high) else 1.0
 
 
 def _same(deployment: Deployment, rows: int) -> Deployment:
@@ -132,12 +142,12 @@ def _kv_bytes(deployment: Deployment, tokens: float) -> float:
 
 def profile_by_roofline(
     catalog: Catalog, entry: Any, found: Any, name: str, most_tokens: int, most_batch: int
-) -> tuple[Machine, float, float]:
+) -> tuple[Machine, float]:
     """A profile's machine with times of the serving model: 16-bit weights, the profile's tensor parallelism.
 
     Returns
     -------
-    The machine, the engine's start [s] and bytes of cache per token.
+    The machine, and bytes of cache per token.
     """
     from aiplan.planners.split.offers import CAP_FRACTION, link_bytes_per_s
 
@@ -147,4 +157,4 @@ def profile_by_roofline(
         cap = CAP_FRACTION * catalog.get("accelerators", found.accelerator).tdp_w.value
     row = Row(entry.model, found.accelerator, "bf16", "vllm", n_gpus=count, tp=float(found.tensor_parallel), cap_w=cap)
     result = timed(shelf, row, name, link_bytes_per_s(catalog, found.server, count), most_tokens, most_batch)
-    return result.machine, result.start_s, result.kv_bytes_per_token
+    return result.machine, result.kv_bytes_per_token

@@ -73,7 +73,7 @@ def alone(
 ) -> Times:
     """What each request would see on a machine of its own.
 
-    ``TTFT = T_p(n)``, ``TBT = T_d(1, n + N/2)``, ``E2E = TTFT + (N - 1) TBT``
+    ``TTFT = start + T_p(n)``, ``TBT = T_d(1, n + N/2)``, ``E2E = TTFT + (N - 1) TBT``
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def alone(
     Source: arXiv 2311.18677, section 6 (slowdown against DGX A100 without contention); github.com/Mutinifni/
     splitwise-sim@8f99e7d.
     """
-    first = prompt_seconds(machine, prompt_tokens)
+    first = prompt_seconds(machine, prompt_tokens) + machine.start_s
     if step_by_tokens_s is None:
         step = machine.decode_s[1] + machine.context_s[1] * (prompt_tokens + output_tokens / 2.0)
     else:
@@ -144,23 +144,29 @@ def judge(seen: Times, limits: Sequence[Limit], reference: Times | None = None) 
     """
     require([limit.metric in METRICS for limit in limits], "a promise is about ttft, tbt or e2e")
     lost = np.isnan(seen.e2e_s)
+    ordered: dict[tuple[str, bool], Array] = {}
     met = []
     for limit in limits:
-        name = f"{limit.metric}_s"
-        values = np.where(lost, np.inf, getattr(seen, name))
-        if limit.slowdown:
-            if reference is None:
-                raise ValueError("a promise of slowdown needs a reference")
-            values = values / getattr(reference, name)
-        values = values[~np.isnan(values)]
-        value = percentile(values, limit.percentile) if len(values) else 0.0
+        key = (limit.metric, limit.slowdown)
+        if key not in ordered:
+            values = np.where(lost, np.inf, getattr(seen, f"{limit.metric}_s"))
+            if limit.slowdown:
+                if reference is None:
+                    raise ValueError("a promise of slowdown needs a reference")
+                values = values / getattr(reference, f"{limit.metric}_s")
+            ordered[key] = np.sort(values[~np.isnan(values)])
+        value = of_ordered(ordered[key], limit.percentile) if len(ordered[key]) else 0.0
         met.append(Met(limit, value, 1.0 - value / limit.below))
     return Judged(tuple(met), all(one.value < one.limit.below for one in met))
 
 
 def percentile(values: Array, at: float) -> float:
     """Percentile with linear interpolation between order statistics, infinite values allowed."""
-    order = np.sort(values)
+    return of_ordered(np.sort(values), at)
+
+
+def of_ordered(order: Array, at: float) -> float:
+    """The same of values that are in order already."""
     place = (len(order) - 1) * at / 100.0
     low = int(place)
     high = min(low + 1, len(order) - 1)

@@ -1,0 +1,236 @@
+"""Inputs to result: the best split, what it saves over the same machines unsplit, and what it hangs on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from aiplan.errors import InputError, Problem
+from aiplan.planners.size.fleet import availability, spare_units
+from aiplan.planners.split.case import Case, build_case
+from aiplan.planners.split.design import Design, Pair, Verified
+from aiplan.planners.split.inputs import SplitInputs
+from aiplan.planners.split.offers import Offer
+from aiplan.planners.split.replay import Machine, Replayed
+from aiplan.planners.split.search import MOST_MACHINES, Found, Search
+from aiplan.report.model import Warn
+
+if TYPE_CHECKING:
+    from aiplan.catalog.loader import Catalog
+
+SECONDS_PER_HOUR = 3600.0
+BATCH_MEASURED = 64
+"""Largest batch that profiles were measured with [1]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Energy:
+    """Energy of one request by what it was spent on, facility included [Wh]."""
+
+    prompt_wh: float
+    token_wh: float
+    idle_wh: float
+
+    @property
+    def total_wh(self) -> float:
+        """All of it."""
+        return self.prompt_wh + self.token_wh + self.idle_wh
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The best kinds of machine with one thing changed: so many are needed then; None where none suffice."""
+
+    what: str
+    prompts: int | None
+    tokens: int | None
+
+
+@dataclass(slots=True)
+class Result:
+    """Everything the report prints, as numbers.
+
+    Attributes
+    ----------
+    case, found : what was asked, and what the search came to
+    best : the design recommended, with its replays
+    spares : spare prompt and token machines
+    energy : of one request on the best design
+    changes : what the counts hang on, in closed form
+    """
+
+    case: Case
+    found: Found
+    best: Verified
+    spares: tuple[int, int]
+    energy: Energy
+    changes: list[Change] = field(default_factory=list)
+    warnings: list[Warn] = field(default_factory=list)
+
+    @property
+    def bought(self) -> Design:
+        """The best design with its spares."""
+        design = self.best.design
+        return design.with_counts(design.prompts + self.spares[0], design.tokens + self.spares[1])
+
+
+def plan(inputs: SplitInputs, catalog: Catalog, progress: Callable[[int, int], None] | None = None) -> Result:
+    """Answer a scenario.
+
+    Raises
+    ------
+    InputError for what cannot be worked with; InfeasibleError where no design keeps every promise.
+    """
+    case = build_case(inputs, catalog)
+    search = Search(case, progress)
+    _check_memory(case, search)
+    found = search.answer()
+    best = found.verified[0]
+    result = Result(case, found, best, _spares(case, best.design), energy_of(best, case, found.rate_per_s))
+    result.changes = _changes(case, search, found, best.design)
+    _warn(result)
+    return result
+
+
+def _check_memory(case: Case, search: Search) -> None:
+    """Refuse requests that a machine can never hold: they would wait for ever."""
+    largest = float(np.max(search.sample.prompt_tokens.astype(np.float64) + search.sample.output_tokens))
+    for offer in {offer.name: offer for offer in (*case.prompt, *case.token, *case.mixed)}.values():
+        if offer.machine.room_tokens <= largest:
+            room = max(offer.machine.room_tokens, 0.0)
+            raise InputError(
+                Problem(
+                    "E221",
+                    f"hardware: {offer.name} holds {room:,.0f} tokens of KV cache, and a request needs {largest:,.0f}",
+                    "hardware",
+                    hint="leave it out, or name a larger tensor_parallel or a narrower precision",
+                )
+            )
+
+
+def _spares(case: Case, design: Design) -> tuple[int, int]:
+    """Spare machines of each pool, so that enough work for the share of time asked."""
+    failures = case.inputs.failures
+    if failures is None or not failures.spares:
+        return (0, 0)
+    found = [0, 0]
+    for number, (offer, count) in enumerate(design.sides):
+        up = availability(failures.accelerator_mttf_h.value, failures.mttr_h.value, offer.accelerators)
+        found[number] = int(spare_units(count, up, failures.availability_fraction.value))
+    return (found[0], found[1])
+
+
+def energy_of(verified: Verified, case: Case, rate_per_s: float) -> Energy:
+    """Energy of one request: time in each phase times its power, and of the waiting machines, times PUE [Wh].
+
+    A pool's machines that wait draw their idle power until the last request has left.
+    """
+    totals = np.zeros(3)
+    for found in verified.replays:
+        totals += np.array(_joules(found, verified.design)) / len(found.ttft_s)
+    prompt, token, idle = totals / len(verified.replays) * case.pue / SECONDS_PER_HOUR
+    # Replays drain: their idle time is longer than that of a day, by the last request's answer.
+    lasting = [found.end_s for found in verified.replays]
+    asked = [len(found.ttft_s) / rate_per_s for found in verified.replays]
+    return Energy(float(prompt), float(token), float(idle) * min(1.0, float(np.mean(asked) / np.mean(lasting))))
+
+
+def _joules(found: Replayed, design: Design) -> tuple[float, float, float]:
+    """Joules of all machines on prompts, on tokens and waiting."""
+    at, prompt, token, idle = 0, 0.0, 0.0, 0.0
+    for offer, count in design.sides:
+        some = slice(at, at + count)
+        on_prompts, on_tokens = float(found.busy_prompt_s[some].sum()), float(found.busy_decode_s[some].sum())
+        prompt += offer.watts.prompt_w * on_prompts
+        token += offer.watts.token_w * on_tokens
+        idle += offer.watts.idle_w * (found.end_s * count - on_prompts - on_tokens)
+        at += count
+    return prompt, token, idle
+
+
+def _slower(offer: Offer, *, prompt: float = 1.0, token: float = 1.0, link: float = 1.0, room: float = 1.0) -> Offer:
+    """An offer with factors on its times, network and memory."""
+    old = offer.machine
+    machine: Machine = replace(
+        old, prompt_s=old.prompt_s * prompt, decode_s=old.decode_s * token, context_s=old.context_s * token,
+        link_tokens_per_s=old.link_tokens_per_s * link, room_tokens=old.room_tokens * room,
+    )  # fmt: skip
+    return replace(offer, machine=machine)
+
+
+def _changes(case: Case, search: Search, found: Found, design: Design) -> list[Change]:
+    """How many machines of the best kinds are needed when one thing is otherwise, by the closed form."""
+    if design.token is None:
+        return []
+    first, second, rate = design.prompt, design.token, found.rate_per_s
+
+    def least(
+        what: str, prompt: Offer = first, token: Offer = second, rate: float = rate, burst: float = 1.0
+    ) -> Change:
+        pair = Pair(prompt, token, search.sample, case.limits, case.reference, case.policy,
+                    case.demand.cv2 * burst, case.utilisation, simulator=case.simulator)  # fmt: skip
+        front = pair.frontier(rate, min(MOST_MACHINES, 8 * design.machines))
+        front.sort(key=lambda one: one.design.key(case.inputs.split.objective))
+        return Change(what, front[0].design.prompts if front else None, front[0].design.tokens if front else None)
+
+    return [
+        least("as asked, closed form"),
+        least("10 % more requests", rate=1.1 * rate),
+        least("arrivals four times as bursty", burst=4.0),
+        least("prompts take 10 % longer", _slower(first, prompt=1.1)),
+        least(
+            f"steps take {second.token_error - 1.0:.0%} longer, the times' error",
+            token=_slower(second, token=second.token_error),
+        ),
+        least("network a tenth as fast", _slower(first, link=0.1), _slower(second, link=0.1)),
+        least("10 % less memory for caches", token=_slower(second, room=0.9)),
+    ]
+
+
+def _warn(result: Result) -> None:
+    """What a reader must know before buying."""
+    case, best, out = result.case, result.best, result.warnings
+    out += case.warnings
+    serving = case.inputs.serving
+    if case.simulator:
+        out.append(Warn("W-SPLIT-SIMCOMPAT", "simcompat looks up decode steps by batch on an axis of prompt tokens, as "
+                        "the paper's simulator does: steps hardly grow with the batch; for reproduction only",
+                        "serving.decode_model"))  # fmt: skip
+    replays = best.replays
+    batch = max(float(np.max(one.decode_tokens / np.maximum(one.decode_steps, 1))) for one in replays)
+    if serving.profile and serving.decode_model == "measured" and batch > BATCH_MEASURED:
+        out.append(Warn("W-SPLIT-BATCH", f"machines decode {batch:.0f} sequences at once on average; the profile was "
+                        f"measured up to {BATCH_MEASURED}", "serving.profile"))  # fmt: skip
+    borrowed = sum(one.borrowed_prompt + one.borrowed_token for one in replays)
+    if borrowed:
+        out.append(Warn("W-SPLIT-BORROWED", f"machines of one pool helped out in the other {borrowed:,} times in "
+                        f"{len(replays)} replays: both kinds must be able to do both", "split"))  # fmt: skip
+    unsplit = best_unsplit(result)
+    if unsplit is not None and (saving(result, unsplit) or 0.0) < 0.0:
+        out.append(Warn("W-SPLIT-UNSPLIT", f"{unsplit.design.label} does as well for less, or more for as much, by "
+                        f"'{case.inputs.split.objective}': splitting does not pay here", "hardware.mixed"))  # fmt: skip
+    unpriced = sorted({offer.name for offer in (*case.prompt, *case.token, *case.mixed) if offer.usd_per_h is None})
+    if unpriced:
+        out.append(Warn("W-SPLIT-PRICE", f"no price by basis '{case.inputs.cost.basis}' of {', '.join(unpriced)}",
+                        "cost.basis"))  # fmt: skip
+
+
+def best_unsplit(result: Result) -> Verified | None:
+    """The best unsplit cluster by the objective, where one was asked for and keeps the promises."""
+    objective, found = result.case.inputs.split.objective, result.found
+    kept = [one for one in found.baselines if one.kept or found.rates]
+    if found.rates:
+        return max(kept, key=lambda one: found.rates[one.design.label], default=None)
+    return min(kept, key=lambda one: one.design.key(objective), default=None)
+
+
+def saving(result: Result, unsplit: Verified) -> float | None:
+    """How much less of the objective the split takes; how much more rate it carries [1]; None without prices."""
+    objective, found = result.case.inputs.split.objective, result.found
+    if objective == "rate":
+        return found.rates[result.best.design.label] / found.rates[unsplit.design.label] - 1.0
+    ours, theirs = result.best.design.key(objective)[0], unsplit.design.key(objective)[0]
+    return 1.0 - ours / theirs if np.isfinite(ours) and np.isfinite(theirs) else None

@@ -1,0 +1,371 @@
+"""Designs for a rate, or the highest rate within a budget: closed form first, then proof by replay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from aiplan.errors import InfeasibleError
+from aiplan.planners.split.case import Case
+from aiplan.planners.split.design import Design, Pair, Predicted, Verified, pareto
+from aiplan.planners.split.offers import Offer
+from aiplan.planners.split.rate_search import Load, Trial, max_rate
+from aiplan.planners.split.replay import replay
+from aiplan.planners.split.slo import Limit, Times, alone, judge, times
+from aiplan.planners.split.workload import Requests
+
+SAMPLE = 4096
+"""Requests drawn to stand for all [1]."""
+MOST_MACHINES = 4096
+"""Most machines of one kind that are looked at [1]."""
+REPAIRS = 12
+"""Machines added one by one to a design that a replay refutes [1]."""
+BACKLOG = 4
+"""Requests in the house, over those that the promises allow on average, beyond which a replay is given up [1]."""
+
+
+@dataclass(slots=True)
+class Found:
+    """What the search came to.
+
+    Attributes
+    ----------
+    frontier : designs in closed form that no other beats in cost, power and machines
+    verified : designs with their replays, best first: those that keep every promise before those that do not
+    baselines : unsplit clusters with their replays
+    rates : highest rate of each verified design and baseline, by label, where a rate was asked for [1/s]
+    rate_per_s : rate everything above is at [1/s]
+    """
+
+    frontier: list[Predicted]
+    verified: list[Verified]
+    baselines: list[Verified]
+    rate_per_s: float
+    rates: dict[str, float] = field(default_factory=dict)
+    replays: int = 0
+
+
+class Search:
+    """One question, with the replays that were already made."""
+
+    def __init__(self, case: Case, progress: Callable[[int, int], None] | None = None) -> None:
+        self.case, self.progress, self.replays = case, progress, 0
+        self.sample = case.demand.sample(case.inputs.uncertainty.seed, SAMPLE)
+        self.pairs = [
+            Pair(
+                prompt,
+                token,
+                self.sample,
+                case.limits,
+                case.reference,
+                case.policy,
+                case.demand.cv2,
+                case.utilisation,
+                simulator=case.simulator,
+            )
+            for prompt in case.prompt
+            for token in case.token
+        ]
+        self._requests: dict[tuple[int, float], Requests] = {}
+        self._verified: dict[tuple[str, float], Verified] = {}
+
+    def answer(self) -> Found:
+        """Designs, best first.
+
+        Raises
+        ------
+        InfeasibleError where no design keeps every promise, with the nearest one.
+        """
+        return self._for_budget() if self.case.inputs.split.objective == "rate" else self._for_rate()
+
+    # --- at a rate ---
+
+    def _for_rate(self) -> Found:
+        case, rate = self.case, self.case.demand.rate_per_s
+        split = case.inputs.split
+        fronts = [pair.frontier(rate, MOST_MACHINES) for pair in self.pairs]
+        every = [one for front in fronts for one in front if self._within(one.design)]
+        if not every:
+            raise self._infeasible(rate, any(fronts))
+        every.sort(key=lambda one: one.design.key(split.objective))
+        made_sure = [self._made_sure(one.design, rate) for one in self._finalists(every)]
+        verified = self._ordered([one for one in made_sure if one is not None])
+        if not verified or not verified[0].kept:
+            nearest = verified[0] if verified else self.verify(every[0].design, rate)
+            raise _refuted(nearest)
+        baselines = [one for offer in case.mixed if (one := self._least_mixed(offer, rate)) is not None]
+        return Found(pareto(every), verified, baselines, rate, replays=self.replays)
+
+    def _finalists(self, every: list[Predicted]) -> list[Predicted]:
+        """The best design of each pair of kinds, then the next best of all."""
+        most = self.case.inputs.split.finalists
+        best = {one.design.pair: one for one in reversed(every)}
+        chosen = sorted(best.values(), key=lambda one: one.design.key(self.case.inputs.split.objective))[:most]
+        chosen += [one for one in every if one not in chosen][: most - len(chosen)]
+        return chosen
+
+    def _made_sure(self, design: Design, rate: float) -> Verified | None:
+        """The design by replay: with machines added until it keeps its promises, then without those it can spare."""
+        found = self.verify(design, rate)
+        for _ in range(REPAIRS):
+            if found.kept or not self._within(found.design):
+                break
+            found = self.verify(self._grown(found), rate)
+        if not found.kept:
+            return found
+        shrinking = True
+        while shrinking:
+            shrinking = False
+            for fewer in self._smaller(found.design):
+                tried = self.verify(fewer, rate, only_if_kept=True)
+                if tried.kept:
+                    found, shrinking = tried, True
+                    break
+        return found if self._within(found.design) else None
+
+    @staticmethod
+    def _grown(found: Verified) -> Design:
+        """One more machine of the kind whose promise is broken by most."""
+        design = found.design
+        if found.binding.limit.metric == "ttft" or design.token is None:
+            return design.with_counts(design.prompts + 1, design.tokens)
+        return design.with_counts(design.prompts, design.tokens + 1)
+
+    def _smaller(self, design: Design) -> list[Design]:
+        """The design with a machine less, the dearer first."""
+        if design.token is None:
+            return [design.with_counts(design.prompts - 1, 0)] if design.prompts > 1 else []
+        fewer = [
+            design.with_counts(design.prompts - 1, design.tokens),
+            design.with_counts(design.prompts, design.tokens - 1),
+        ]
+        return sorted((one for one in fewer if one.prompts and one.tokens), key=self._key)
+
+    def _key(self, design: Design) -> tuple[float, ...]:
+        return design.key(self.case.inputs.split.objective)
+
+    def _ordered(self, verified: list[Verified]) -> list[Verified]:
+        unique = {one.design.label: one for one in verified}
+        return sorted(unique.values(), key=lambda one: (not one.kept, self._key(one.design)))
+
+    def _least_mixed(self, offer: Offer, rate: float) -> Verified | None:
+        """Fewest unsplit machines that keep every promise, by replay alone."""
+        pair = Design(offer, 1)
+        low, high = 0, max(1, round(rate / 4.0))
+        while not self.verify(pair.with_counts(high, 0), rate, only_if_kept=True).kept:
+            low, high = high, high * 2
+            if high > MOST_MACHINES:
+                return None
+        while high - low > 1:
+            middle = (low + high) // 2
+            kept = self.verify(pair.with_counts(middle, 0), rate, only_if_kept=True).kept
+            low, high = (low, middle) if kept else (middle, high)
+        return self.verify(pair.with_counts(high, 0), rate)
+
+    # --- within a budget ---
+
+    def _for_budget(self) -> Found:
+        case = self.case
+        split = case.inputs.split
+        near = case.demand.rate_per_s
+        chosen: list[tuple[float, Design]] = []
+        for pair in self.pairs:
+            line = self._line(pair.prompt, pair.token)
+            rates = {counts: pair.highest_rate(*counts, near) for counts in _thinned(line)}
+            if not rates or max(rates.values()) <= 0.0:
+                continue
+            best = max(rates, key=lambda counts: rates[counts])
+            around = [counts for counts in line if abs(counts[0] - best[0]) <= max(len(line) // 12, 2)]
+            rates |= {counts: pair.highest_rate(*counts, rates[best]) for counts in around}
+            best = max(rates, key=lambda counts: rates[counts])
+            chosen.append((rates[best], Design(pair.prompt, best[0], pair.token, best[1])))
+        if not chosen:
+            raise InfeasibleError("no design within the budget keeps the promises at any rate", code="E223",
+                                  hint="raise the budget, or relax the promises")  # fmt: skip
+        chosen.sort(key=lambda one: -one[0])
+        trial = self._trial(near)
+        rates_by: dict[str, float] = {}
+        designs = [design for _, design in chosen[: split.finalists]]
+        designs += [design for offer in case.mixed if (design := self._mixed_within(offer)) is not None]
+        guesses = {design.label: rate for rate, design in chosen}
+        for design in designs:
+            found = max_rate(design.cluster, trial, guess_per_s=guesses.get(design.label, chosen[0][0]))
+            rates_by[design.label] = found.rate_per_s
+        splits = sorted((one for one in designs if one.token), key=lambda one: -rates_by[one.label])
+        if rates_by[splits[0].label] <= 0.0:
+            raise InfeasibleError("no design within the budget keeps the promises at any rate", code="E223",
+                                  hint="raise the budget, or relax the promises")  # fmt: skip
+        rate = rates_by[splits[0].label]
+        verified = [self.verify(design, rates_by[design.label]) for design in splits if rates_by[design.label] > 0]
+        baselines = [self.verify(design, rates_by[design.label]) for design in designs
+                     if design.token is None and rates_by[design.label] > 0]  # fmt: skip
+        predicted = []
+        for value, design in chosen:
+            pair = next(one for one in self.pairs if (one.prompt, one.token) == (design.prompt, design.token))
+            predicted.append(pair.predict(design.prompts, design.tokens, value))
+        return Found(predicted, verified, baselines, rate, rates_by, self.replays)
+
+    def _trial(self, rate: float) -> Trial:
+        case = self.case
+        loads = []
+        for seed in self._seeds():
+            requests = self.requests(seed, rate)
+            reference = self._alone(requests)
+            loads.append(Load(requests, reference))
+        return Trial(tuple(loads), case.limits, case.policy, simulator_tbt=case.simulator)
+
+    def _line(self, prompt: Offer, token: Offer) -> list[tuple[int, int]]:
+        """Counts that use up the budget, one for each number of prompt machines."""
+        found = []
+        for prompts in range(1, MOST_MACHINES):
+            tokens = self._room(token, Design(prompt, prompts))
+            if tokens < 1:
+                break
+            found.append((prompts, tokens))
+        return found
+
+    def _room(self, kind: Offer, beside: Design | None = None) -> int:
+        """Machines of a kind that the budget leaves beside others."""
+        split, one = self.case.inputs.split, Design(kind, 1)
+        usd, watts, count = (beside.usd_per_h, beside.power_w, beside.machines) if beside else (0.0, 0.0, 0)
+        rest = []
+        if split.budget_usd_per_h is not None:
+            rest.append((split.budget_usd_per_h.value - usd) / one.usd_per_h)
+        if split.budget_kw is not None:
+            rest.append((1e3 * split.budget_kw.value - watts) / one.power_w)
+        if split.budget_machines is not None:
+            rest.append(float(split.budget_machines - count))
+        least = min(rest, default=float("nan"))
+        return int(np.floor(least + 1e-9)) if np.isfinite(least) else 0
+
+    def _mixed_within(self, offer: Offer) -> Design | None:
+        count = self._room(offer)
+        return Design(offer, count) if count >= 1 else None
+
+    def _within(self, design: Design) -> bool:
+        """Whether a design stays within the budget, where there is one."""
+        split = self.case.inputs.split
+        budgets = [(split.budget_usd_per_h.value, design.usd_per_h)] if split.budget_usd_per_h else []
+        budgets += [(1e3 * split.budget_kw.value, design.power_w)] if split.budget_kw else []
+        budgets += [(float(split.budget_machines), float(design.machines))] if split.budget_machines else []
+        return all(value <= most for most, value in budgets)
+
+    # --- replays ---
+
+    def _seeds(self) -> range:
+        first = self.case.inputs.uncertainty.seed
+        return range(first, first + (1 if self.case.demand.trace is not None else self.case.inputs.split.seeds))
+
+    def requests(self, seed: int, rate: float) -> Requests:
+        """The requests of a replay, drawn once."""
+        key = (seed, rate)
+        if key not in self._requests:
+            self._requests[key] = self.case.demand.requests(seed, rate)
+        return self._requests[key]
+
+    def _alone(self, requests: Requests) -> Times | None:
+        reference = self.case.reference
+        if reference is None:
+            return None
+        return alone(reference.machine, requests.prompt_tokens, requests.output_tokens, reference.step_by_tokens_s)
+
+    def verify(self, design: Design, rate: float, *, only_if_kept: bool = False) -> Verified:
+        """Replay a design with every seed; with ``only_if_kept`` no further than the first broken promise."""
+        key = (design.label, rate)
+        if key in self._verified:
+            return self._verified[key]
+        case, judged, replays, seen = self.case, [], [], None
+        complete = True
+        for number, seed in enumerate(self._seeds()):
+            requests = self.requests(seed, rate)
+            found = replay(
+                requests.arrival_s, requests.prompt_tokens, requests.output_tokens, design.cluster, case.policy,
+                computed_tokens=requests.computed_tokens,
+            )  # fmt: skip
+            self.replays += 1
+            if self.progress is not None:
+                self.progress(self.replays, 0)
+            saw = times(found.ttft_s, found.e2e_s, requests.output_tokens, simulator=case.simulator)
+            seen = seen or saw
+            judged.append(judge(saw, case.limits, self._alone(requests)))
+            replays.append(found)
+            if only_if_kept and not judged[-1].kept:
+                complete = number + 1 == len(self._seeds())
+                break
+        assert seen is not None  # noqa: S101 - a range of seeds has one at least
+        verified = Verified(design, tuple(judged), seen, tuple(replays))
+        if complete:
+            self._verified[key] = verified
+        return verified
+
+    # --- nothing keeps the promises ---
+
+    def _infeasible(self, rate: float, beyond_budget: bool) -> InfeasibleError:
+        """No design in closed form: which promise no number of machines can keep, or what the budget lacks."""
+        if beyond_budget:
+            every = [one for pair in self.pairs for one in pair.frontier(rate, MOST_MACHINES)]
+            best = min(every, key=lambda one: self._key(one.design)).design
+            return InfeasibleError(
+                f"no design within the budget keeps the promises at {rate:g} requests/s; the nearest is {best.label}: "
+                f"{best.usd_per_h:,.0f} USD/h, {best.power_w / 1e3:,.0f} kW, {best.machines} machines",
+                code="E223",
+                hint="raise the budget to that, or relax the promises",
+            )
+        nearest, misses = None, None
+        for pair in self.pairs:
+            one = pair.predict(MOST_MACHINES, MOST_MACHINES, rate)
+            binding = one.judged.binding
+            if binding is not None and (misses is None or binding.slack > misses.slack):
+                nearest, misses = one.design, binding
+        if nearest is None or misses is None or misses.slack > 0:
+            return InfeasibleError(
+                f"no design of up to {MOST_MACHINES:,} machines of a kind carries {rate:g} requests/s", code="E223",
+                hint="lower workload.requests_per_s, or name larger machines",
+            )  # fmt: skip
+        return InfeasibleError(
+            f"no number of machines keeps {misses.limit.name}: the nearest, {nearest.pair}, comes to "
+            f"{misses.value:.4g} however many there are",
+            code="E223",
+            hint=f"{self._nearest(nearest, rate)}; or name faster machines",
+        )
+
+    def _nearest(self, design: Design, rate: float) -> str:
+        """Promises relaxed by as much as they are broken and a tenth, and the best design that keeps those."""
+        pair = next(one for one in self.pairs if (one.prompt, one.token) == (design.prompt, design.token))
+        met = pair.predict(design.prompts, design.tokens, rate).judged.met
+        relaxed = [one.limit._replace(below=float(f"{1.1 * one.value:.3g}")) if one.slack <= 0 else one.limit
+                   for one in met]  # fmt: skip
+        changed = ", ".join(f"{_path(new)} = {new.below:g}" for new, one in zip(relaxed, met, strict=True)
+                            if new != one.limit)  # fmt: skip
+        case = self.case
+        other = Pair(pair.prompt, pair.token, self.sample, relaxed, case.reference, case.policy, case.demand.cv2,
+                     case.utilisation, simulator=case.simulator)  # fmt: skip
+        front = other.frontier(rate, MOST_MACHINES)
+        if not front:
+            return f"relax {changed}"
+        best = min(front, key=lambda one: self._key(one.design)).design
+        return f"the nearest feasible design is {best.label} with {changed}"
+
+
+def _path(limit: Limit) -> str:
+    section = "slowdown" if limit.slowdown else "slo"
+    return f"{section}.{limit.metric}_p{limit.percentile:g}{'' if limit.slowdown else '_s'}"
+
+
+def _refuted(nearest: Verified) -> InfeasibleError:
+    binding = nearest.binding
+    return InfeasibleError(
+        f"every design that should keep the promises breaks one in a replay; the nearest is {nearest.design.label}, "
+        f"with {binding.limit.name} at {binding.value:.4g}",
+        code="E223",
+        hint="relax that promise, or lower split.utilisation_fraction",
+    )
+
+
+def _thinned(line: list[tuple[int, int]], most: int = 24) -> list[tuple[int, int]]:
+    """Some of a line, its ends among them."""
+    if len(line) <= most:
+        return line
+    return [line[round(number)] for number in np.linspace(0, len(line) - 1, most)]
