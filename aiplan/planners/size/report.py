@@ -11,6 +11,7 @@ from aiplan.planners.size.plan import Result
 from aiplan.planners.size.search import BINDING
 from aiplan.planners.size.solve import SECONDS_PER_HOUR
 from aiplan.report.model import Cell, Column, Line, Origin, Report, Table
+from aiplan.report.numbers import number as told
 
 if TYPE_CHECKING:
     from aiplan.catalog.loader import Catalog
@@ -170,7 +171,7 @@ def _headline(result: Result) -> str:
     best, work = _row(result, result.best), result.case.parameters.medians()
     aim = {"gpus": "the fewest GPUs", "usd": "the least cost", "power": "the least power"}
     return (
-        f"{best['gpus']:,} GPUs carry {work['workload.requests_per_s']:,.3g} requests/s of {result.case.model_name}: "
+        f"{best['gpus']:,} GPUs carry {told(work['workload.requests_per_s'])} requests/s of {result.case.model_name}: "
         f"{best['replicas']:,} x {best['option']} in {best['precision']} on {best['server']} "
         f"({aim[result.case.inputs.size.objective]}); {best['binding']} binds."
     )

@@ -25,8 +25,11 @@ def _answer(scenario: Scenario[Any], catalog: Catalog) -> Report:
         return flow_report(scenario, catalog)
     from aiplan.planners.split.plan import plan
     from aiplan.planners.split.report import to_report
+    from aiplan.report.progress import progress_bar
 
-    return to_report(plan(scenario.inputs, catalog), scenario, catalog)
+    with progress_bar("replays") as progress:
+        result = plan(scenario.inputs, catalog, progress)
+    return to_report(result, scenario, catalog)
 
 
 SPLIT = Planner("split", _inputs, "split-70b", _answer)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from functools import cache
 from graphlib import TopologicalSorter
 from importlib import import_module
+from pathlib import Path
 from types import FunctionType
 from typing import Any
 
@@ -21,6 +22,8 @@ from aiplan.planners.split.replay_state import World
 PARTS = (replay_state, replay_batch, replay_machine, replay_router)
 SWITCH = "AIPLAN_NUMBA"
 """Environment variable; 0 keeps numba out."""
+LOADED_FROM, COMPILED_FROM = 15_000, 300_000
+"""Requests from which compiled code is sooner: loading it takes about a second, compiling it some 20 [1]."""
 
 
 def numba_installed() -> bool:
@@ -28,6 +31,17 @@ def numba_installed() -> bool:
     from importlib.util import find_spec
 
     return os.environ.get(SWITCH) != "0" and find_spec("numba") is not None
+
+
+def worth_compiling(requests: int) -> bool:
+    """Whether compiled code replays so many requests sooner, its loading or its compilation included."""
+    return numba_installed() and requests > (LOADED_FROM if _kept() else COMPILED_FROM)
+
+
+def _kept() -> bool:
+    """Whether an earlier run has left compiled code beside the functions."""
+    folder = Path(replay_router.__file__).parent / "__pycache__"
+    return any(folder.glob(f"replay_router.advance_{_digest(_functions())}-*.nbi"))
 
 
 @cache

@@ -27,8 +27,6 @@ from aiplan.planners.split.replay_state import (
     World,
 )
 
-PLAIN_UP_TO = 3_000
-"""Requests up to which the replay runs as written: loading compiled code takes longer [1]."""
 CHUNK = 100_000
 """Requests between two looks at the progress bar [1]."""
 
@@ -175,7 +173,7 @@ def replay(
     prompt_tokens, output_tokens : whole numbers of 1 or more [tokens], shape (requests,)
     cluster, policy : what serves them, and how
     computed_tokens : prompt tokens that no prefix cache answers, at least 1; all of them where absent [tokens]
-    compiled : run compiled code; by default where numba is installed and the trace is long enough to be worth it
+    compiled : run compiled code; by default where numba is installed and it is worth it
     progress : called now and then with requests arrived and requests in all
 
     Raises
@@ -185,13 +183,13 @@ def replay(
     Source: the rules of SplitwiseSim (github.com/Mutinifni/splitwise-sim@8f99e7d), the simulator of the Splitwise paper
     (arXiv 2311.18677), with other ways to move caches.
     """
-    from aiplan.planners.split.compiled import compile_advance, numba_installed
+    from aiplan.planners.split.compiled import compile_advance, worth_compiling
 
     arrival = np.ascontiguousarray(arrival_s, dtype=np.float64)
     require(np.all(np.diff(arrival) >= 0) and np.all(np.isfinite(arrival)), "arrivals must be ascending")
     computed = prompt_tokens if computed_tokens is None else computed_tokens
     require(np.min(computed, initial=1) >= 1 and np.min(output_tokens, initial=1) >= 1, "lengths must be 1 or more")
-    fast = numba_installed() and len(arrival) > PLAIN_UP_TO if compiled is None else compiled
+    fast = worth_compiling(len(arrival)) if compiled is None else compiled
     world = _world(arrival, prompt_tokens, computed, output_tokens, cluster, policy, arrays=fast)
     advance = compile_advance(_smallest) if fast else plain_advance
     total, until, end = len(arrival), 0, 0.0

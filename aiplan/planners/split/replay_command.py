@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,8 +25,6 @@ if TYPE_CHECKING:
     from aiplan.planners.split.replay_plan import Asked
 
 MOST_MACHINES = 100_000
-SLOW_S = 1.0
-"""Time after which a progress bar is worth showing [s]."""
 PoolOption = list[str] | None
 
 
@@ -77,6 +72,7 @@ def replay(
     from aiplan.planners.split.replay_plan import replay_plan
     from aiplan.planners.split.replay_report import replay_report
     from aiplan.report.formats import choose_format
+    from aiplan.report.progress import progress_bar
     from aiplan.report.write import check_target
     from aiplan.resources import find_trace
 
@@ -84,7 +80,7 @@ def replay(
     asked = _asked(find_trace(trace), profile, prompt or [], token or [], mixed or [], decode_model)
     check_target(output, force=force, inputs=(asked.trace,))
     shelf = open_catalog(catalog)
-    with progress_bar() as progress:
+    with progress_bar("requests") as progress:
         result = replay_plan(asked, shelf, progress)
     report = replay_report(result, shelf)
     if stamp:
@@ -132,33 +128,3 @@ def _pool(option: str, texts: list[str], problems: list[Problem]) -> tuple[tuple
         else:
             found.append((name, int(count)))
     return tuple(found)
-
-
-@contextmanager
-def progress_bar() -> Iterator[Callable[[int, int], None]]:
-    """A bar on a terminal for what lasts more than a second; nothing elsewhere."""
-    from time import monotonic
-
-    began = monotonic()
-    if sys.stderr is None or not sys.stderr.isatty():
-        yield lambda _done, _total: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    bar: list[tuple[Progress, object]] = []
-
-    def show(done: int, total: int) -> None:
-        if not bar:
-            if monotonic() - began < SLOW_S:
-                return
-            progress = Progress(console=Console(file=sys.stderr), transient=True)
-            progress.start()
-            bar.append((progress, progress.add_task("requests", total=total)))
-        bar[0][0].update(bar[0][1], completed=done)  # type: ignore[arg-type]
-
-    try:
-        yield show
-    finally:
-        if bar:
-            bar[0][0].stop()

@@ -28,6 +28,7 @@ from aiplan.report.model import (
     Table,
     worst_grade,
 )
+from aiplan.report.numbers import number as told
 
 if TYPE_CHECKING:
     from aiplan.catalog.loader import Catalog
@@ -115,7 +116,7 @@ def _headline(result: Result) -> str:
     best, case, found = result.best, result.case, result.found
     design, binding = best.design, best.binding
     text = (
-        f"{design.label} carry {found.rate_per_s:,.3g} requests/s of {case.model_name}"
+        f"{design.label} carry {told(found.rate_per_s)} requests/s of {case.model_name}"
         + (f" for {result.bought.usd_per_h:,.0f} USD/h" if np.isfinite(result.bought.usd_per_h) else "")
         + f"; {binding.limit.name} binds, with {binding.slack:.0%} to spare"
     )
@@ -128,7 +129,7 @@ def _headline(result: Result) -> str:
     if saved is None:
         return text + "."
     if case.inputs.split.objective == "rate":
-        return text + f"; unsplit, {unsplit.design.label[:-10]} carry {found.rates[unsplit.design.label]:,.3g}."
+        return text + f"; unsplit, {unsplit.design.label[:-10]} carry {told(found.rates[unsplit.design.label])}."
     return text + f": {abs(saved):.0%} {word} {what} than {unsplit.design.label[:-10]} unsplit."
 
 
@@ -305,7 +306,7 @@ def _context(result: Result, scenario: Scenario[Any]) -> tuple[tuple[str, str], 
     aim = {"usd": "least cost", "power": "least power", "machines": "fewest machines", "rate": "most requests"}
     reference = f" against {case.reference.name} of one's own" if case.reference else ""
     extra = [
-        ("Load", f"{found.rate_per_s:,.4g} requests/s of {sample.prompt_tokens.mean():,.0f} prompt + "
+        ("Load", f"{told(found.rate_per_s)} requests/s of {sample.prompt_tokens.mean():,.0f} prompt + "
                  f"{sample.output_tokens.mean():,.0f} answer tokens on average"),
         ("Promises", f"{len(case.limits)}{reference}"),
         ("Aim", aim[case.inputs.split.objective]),

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from aiplan.errors import InfeasibleError
 from aiplan.planners.split.case import Case
+from aiplan.planners.split.compiled import worth_compiling
 from aiplan.planners.split.design import Design, Pair, Predicted, Verified, pareto
 from aiplan.planners.split.offers import Offer
-from aiplan.planners.split.rate_search import Load, Trial, max_rate
+from aiplan.planners.split.rate_search import Load, Trial, backlog_limit, max_rate
 from aiplan.planners.split.replay import replay
 from aiplan.planners.split.slo import Limit, Times, alone, judge, times
 from aiplan.planners.split.workload import Requests
@@ -20,10 +21,12 @@ SAMPLE = 4096
 """Requests drawn to stand for all [1]."""
 MOST_MACHINES = 4096
 """Most machines of one kind that are looked at [1]."""
+REPLAYS = 40
+"""Replays that a search makes, more or less [1]."""
 REPAIRS = 12
 """Machines added one by one to a design that a replay refutes [1]."""
-BACKLOG = 4
-"""Requests in the house, over those that the promises allow on average, beyond which a replay is given up [1]."""
+COARSE = 24
+"""Machines over the step in which they are added and taken away at first [1]."""
 
 
 @dataclass(slots=True)
@@ -69,6 +72,7 @@ class Search:
             for token in case.token
         ]
         self._requests: dict[tuple[int, float], Requests] = {}
+        self._references: dict[tuple[int, float], Times] = {}
         self._verified: dict[tuple[str, float], Verified] = {}
 
     def answer(self) -> Found:
@@ -115,33 +119,26 @@ class Search:
             found = self.verify(self._grown(found), rate)
         if not found.kept:
             return found
-        shrinking = True
-        while shrinking:
-            shrinking = False
-            for fewer in self._smaller(found.design):
-                tried = self.verify(fewer, rate, only_if_kept=True)
-                if tried.kept:
-                    found, shrinking = tried, True
-                    break
-        return found if self._within(found.design) else None
+        step = max(found.design.machines // COARSE, 1)
+        while step:
+            fewer = (self.verify(one, rate, only_if_kept=True) for one in self._smaller(found.design, step))
+            better = next((one for one in fewer if one.kept), None)
+            found, step = (found, step // 2) if better is None else (better, step)
+        return self.verify(found.design, rate) if self._within(found.design) else None
 
     @staticmethod
     def _grown(found: Verified) -> Design:
-        """One more machine of the kind whose promise is broken by most."""
+        """More machines of the kind whose promise is broken by most."""
         design = found.design
         if found.binding.limit.metric == "ttft" or design.token is None:
-            return design.with_counts(design.prompts + 1, design.tokens)
-        return design.with_counts(design.prompts, design.tokens + 1)
+            return design.with_counts(design.prompts + max(design.prompts // COARSE, 1), design.tokens)
+        return design.with_counts(design.prompts, design.tokens + max(design.tokens // COARSE, 1))
 
-    def _smaller(self, design: Design) -> list[Design]:
-        """The design with a machine less, the dearer first."""
-        if design.token is None:
-            return [design.with_counts(design.prompts - 1, 0)] if design.prompts > 1 else []
-        fewer = [
-            design.with_counts(design.prompts - 1, design.tokens),
-            design.with_counts(design.prompts, design.tokens - 1),
-        ]
-        return sorted((one for one in fewer if one.prompts and one.tokens), key=self._key)
+    def _smaller(self, design: Design, step: int) -> list[Design]:
+        """The design with so many machines of a kind less, the cheapest first."""
+        fewer = [design.with_counts(design.prompts - step, design.tokens),
+                 design.with_counts(design.prompts, design.tokens - step)]  # fmt: skip
+        return sorted((one for one in fewer if one.prompts > 0 and one.tokens > 0), key=self._key)
 
     def _key(self, design: Design) -> tuple[float, ...]:
         return design.key(self.case.inputs.split.objective)
@@ -211,9 +208,7 @@ class Search:
         case = self.case
         loads = []
         for seed in self._seeds():
-            requests = self.requests(seed, rate)
-            reference = self._alone(requests)
-            loads.append(Load(requests, reference))
+            loads.append(Load(self.requests(seed, rate), self._alone(seed, rate)))
         return Trial(tuple(loads), case.limits, case.policy, simulator_tbt=case.simulator)
 
     def _line(self, prompt: Offer, token: Offer) -> list[tuple[int, int]]:
@@ -265,38 +260,42 @@ class Search:
             self._requests[key] = self.case.demand.requests(seed, rate)
         return self._requests[key]
 
-    def _alone(self, requests: Requests) -> Times | None:
-        reference = self.case.reference
-        if reference is None:
-            return None
-        return alone(reference.machine, requests.prompt_tokens, requests.output_tokens, reference.step_by_tokens_s)
+    def _alone(self, seed: int, rate: float) -> Times | None:
+        """What the requests of a replay would see on a machine of their own, computed once."""
+        reference, key = self.case.reference, (seed, rate)
+        if reference is not None and key not in self._references:
+            asked = self.requests(seed, rate)
+            self._references[key] = alone(
+                reference.machine, asked.prompt_tokens, asked.output_tokens, reference.step_by_tokens_s
+            )
+        return self._references.get(key)
 
     def verify(self, design: Design, rate: float, *, only_if_kept: bool = False) -> Verified:
-        """Replay a design with every seed; with ``only_if_kept`` no further than the first broken promise."""
+        """Replay a design with every seed; with ``only_if_kept`` no further than shows that a promise is broken."""
         key = (design.label, rate)
         if key in self._verified:
             return self._verified[key]
-        case, judged, replays, seen = self.case, [], [], None
-        complete = True
-        for number, seed in enumerate(self._seeds()):
+        case, judged, replays, seen = self.case, [], [], []
+        for seed in self._seeds():
             requests = self.requests(seed, rate)
+            reference, policy = self._alone(seed, rate), case.policy
+            if only_if_kept:
+                most = backlog_limit(requests.arrival_s, case.limits, reference)
+                policy = replace(policy, backlog_max=most)
             found = replay(
-                requests.arrival_s, requests.prompt_tokens, requests.output_tokens, design.cluster, case.policy,
-                computed_tokens=requests.computed_tokens,
+                requests.arrival_s, requests.prompt_tokens, requests.output_tokens, design.cluster, policy,
+                computed_tokens=requests.computed_tokens, compiled=worth_compiling(requests.count * REPLAYS),
             )  # fmt: skip
             self.replays += 1
             if self.progress is not None:
                 self.progress(self.replays, 0)
-            saw = times(found.ttft_s, found.e2e_s, requests.output_tokens, simulator=case.simulator)
-            seen = seen or saw
-            judged.append(judge(saw, case.limits, self._alone(requests)))
+            seen.append(times(found.ttft_s, found.e2e_s, requests.output_tokens, simulator=case.simulator))
+            judged.append(judge(seen[-1], case.limits, reference))
             replays.append(found)
             if only_if_kept and not judged[-1].kept:
-                complete = number + 1 == len(self._seeds())
                 break
-        assert seen is not None  # noqa: S101 - a range of seeds has one at least
-        verified = Verified(design, tuple(judged), seen, tuple(replays))
-        if complete:
+        verified = Verified(design, tuple(judged), seen[0], tuple(replays))
+        if verified.kept or not only_if_kept:
             self._verified[key] = verified
         return verified
 
