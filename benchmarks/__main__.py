@@ -1,4 +1,4 @@
-"""Start-up, whole-process, sampling and prediction times, each against its target.
+"""Start-up, whole-process, sampling, prediction and replay figures, each against its target.
 
 Run ``python -m benchmarks`` (or ``make bench``) on an idle machine. Times depend on the machine, so each is also given
 as a multiple of what the same machine needs to start Python and import the libraries the command cannot do without;
@@ -13,54 +13,20 @@ import csv
 import json
 import platform
 import random
-import statistics
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import aiplan
+from benchmarks import split
+from benchmarks.measure import AIPLAN, TO_MS, Figure, best_s, process_ms
 
-AIPLAN = [sys.executable, "-m", "aiplan"]
 PYTHON = [sys.executable, "-c"]
 LIBRARIES = "import typer, pydantic, numpy, tomli; pydantic.BaseModel"
 ROWS = 5_000
 """Deployments in the benchmarks of many predictions [1]."""
 MODELS = ("llama-3.1-8b", "llama-3.1-70b", "qwen3-235b-a22b", "gpt-oss-120b", "deepseek-r1", "mixtral-8x7b")
 HARDWARE = ("h100", "h200", "b200", "mi300x", "l40s", "a100")
-
-
-class Figure(NamedTuple):
-    """One time and the longest it may take, both in ``unit``; None where there is no target."""
-
-    what: str
-    value: float
-    unit: str
-    target: float | None = None
-
-
-def process_ms(commands: list[list[str]], runs: int) -> list[float]:
-    """Median wall time of whole processes [ms], taken in turn so that a busy minute falls on all of them."""
-    times: list[list[float]] = [[] for _ in commands]
-    for _ in range(runs):
-        for command, found in zip(commands, times, strict=True):
-            start = time.perf_counter()
-            subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            found.append((time.perf_counter() - start) * 1e3)
-    return [statistics.median(found) for found in times]
-
-
-def best_s(task: Callable[[], object], runs: int) -> float:
-    """Best wall time of a call [s]."""
-    times = []
-    for _ in range(runs):
-        start = time.perf_counter()
-        task()
-        times.append(time.perf_counter() - start)
-    return min(times)
 
 
 def sampling_s(draws: int, runs: int) -> float:
@@ -138,6 +104,7 @@ def figures(runs: int) -> list[Figure]:
         Figure("1e6 draws x 5 models", sampling_s(1_000_000, 3), "s", 0.5),
         Figure("5e5 draws x 5 models", sampling_s(500_000, 3), "s"),
         Figure("2.5e5 draws x 5 models", sampling_s(250_000, 3), "s"),
+        *split.figures(runs),
     ]
 
 
@@ -149,15 +116,21 @@ def main() -> int:
     arguments = parser.parse_args()
     compileall.compile_dir(Path(aiplan.__file__).parent, quiet=1)  # as an installed package is
     rows = figures(arguments.runs)
-    libraries = rows[1].value
-    print(f"{'what':<32}{'figure':>10}  {'target':>8}  {'x libraries':>11}")
-    for what, figure, unit, target in rows:
-        ratio = figure * (1.0 if unit == "ms" else 1e3) / libraries
-        print(f"{what:<32}{figure:>8.3g} {unit:<2}  {target or '-':>7}  {ratio:>11.2g}")
-    linear = rows[-3].value / (4 * rows[-1].value)
+    known = {row.what: row.value for row in rows}
+    libraries = known["python start and libraries"]
+    print(f"{'what':<34}{'figure':>10}  {'target':>9}  {'x libraries':>11}")
+    for row in rows:
+        target = "-" if row.target is None else f"{'>=' if row.at_least else '<='} {row.target:.3g}"
+        ratio = f"{row.value * TO_MS[row.unit] / libraries:.2g}" if row.unit in TO_MS else "-"
+        missed = "" if row.met else "  missed"
+        print(f"{row.what:<34}{row.value:>8.3g} {row.unit:<3} {target:>9}  {ratio:>11}{missed}")
+    linear = known["1e6 draws x 5 models"] / (4 * known["2.5e5 draws x 5 models"])
     print(f"cost of 1e6 draws over 4 x the cost of 2.5e5 (1 is linear): {linear:.2f}")
     if arguments.json:
-        found = {row.what: {"figure": row.value, "unit": row.unit, "target": row.target} for row in rows}
+        found = {
+            row.what: {"figure": row.value, "unit": row.unit, "target": row.target, "at_least": row.at_least}
+            for row in rows
+        }
         machine = {"python": platform.python_version(), "machine": platform.machine(), "system": platform.system()}
         arguments.json.write_text(json.dumps({"machine": machine, "figures": found}, indent=2) + "\n")
     return 0

@@ -6,8 +6,9 @@ folder of measured data at hand it adds the accuracy of the models on it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from aiplan.report.model import Cell, Column, Line, Origin, Report, Table
 
 if TYPE_CHECKING:
     from aiplan.catalog.loader import Catalog
+    from aiplan.planners.door import Planner
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,8 @@ class Check:
     expected : the number
     tolerance : allowed relative difference [1]
     source : id of the catalog's source
-    evidence : ``published`` where the source prints the number, ``derived`` where it was computed from it
+    evidence : ``published`` where the source prints the number and was read itself, ``second-hand`` where it was read
+        through others, ``derived`` where the number was computed from what the source states
     got : the number aiplan gives, from the results of the scenarios
     unit : of both
     """
@@ -51,6 +54,17 @@ class NotReproduced:
     reason: str
 
 
+PLANNERS = {
+    "energy": ("aiplan.planners.energy.command", "ENERGY"),
+    "perf": ("aiplan.planners.serving.command", "PERF"),
+    "size": ("aiplan.planners.size.command", "SIZE"),
+    "split": ("aiplan.planners.split.command", "SPLIT"),
+}
+"""Where the planner of each command that takes a scenario is described."""
+EVIDENCE = {"published": "printed in a source", "second-hand": "read at second hand", "derived": "derived from one"}
+"""How the headline tells the evidence of checks."""
+
+
 class Results:
     """Reports of shipped scenarios, each run once when first asked for."""
 
@@ -61,11 +75,15 @@ class Results:
     def report(self, scenario: str) -> Report:
         """The report of a shipped scenario."""
         if scenario not in self._reports:
-            from aiplan.inputs.scenario import load_scenario
-            from aiplan.planners.energy.command import ENERGY
+            import tomli
 
-            loaded = load_scenario(scenario, ENERGY.inputs(), (), ENERGY.name)
-            self._reports[scenario] = ENERGY.answer(loaded, self.catalog)
+            from aiplan.inputs.scenario import find_scenario, load_scenario
+
+            meant = tomli.loads(find_scenario(scenario).read_text(encoding="utf-8"))["scenario"]["planner"]
+            module, name = PLANNERS[meant]
+            planner: Planner = getattr(import_module(module), name)
+            loaded = load_scenario(scenario, planner.inputs(), (), planner.name)
+            self._reports[scenario] = planner.answer(loaded, self.catalog)
         return self._reports[scenario]
 
     def line(self, scenario: str, line: str, field: str = "value") -> float:
@@ -93,24 +111,31 @@ def validation_report(catalog: Catalog, data: Path | None) -> tuple[Report, int]
     InputError when the data folder lacks the files.
     """
     from aiplan.planners.energy import validation as energy
+    from aiplan.planners.split import validation as split
 
-    results = Results(catalog)
-    rows = [_row(check, results) for check in energy.CHECKS]
-    failed = sum(row[6] == "missed" for row in rows)
-    tables = [_checks_table(rows), _missing_table(energy.NOT_REPRODUCED), *energy.accuracy_tables(catalog, data)]
-    if data is not None:
+    checks, missing = [*energy.CHECKS, *split.CHECKS], (*energy.NOT_REPRODUCED, *split.NOT_REPRODUCED)
+    tables, context = energy.accuracy_tables(catalog, data), []
+    if data is None:
+        context.append(("Accuracy on measured data", "give --data DIR"))
+    else:
         from aiplan.planners.serving.accuracy import accuracy_tables
+        from aiplan.planners.split.validation_data import NEEDS_NUMBA, data_checks, split_tables
 
-        tables += accuracy_tables(catalog, data)
-    sources = dict.fromkeys([check.source for check in energy.CHECKS] + [item.source for item in energy.NOT_REPRODUCED])
+        tables += [*accuracy_tables(catalog, data), *split_tables(catalog, data)]
+        by_replay = data_checks(catalog, data)
+        checks += by_replay
+        if not by_replay:
+            context.append(("Splitwise's designs, closed form of `aiplan split`", NEEDS_NUMBA))
+    results = Results(catalog)
+    rows = [_row(check, results) for check in checks]
+    failed = sum(row[6] == "missed" for row in rows)
+    sources = dict.fromkeys([check.source for check in checks] + [item.source for item in missing])
     worst = max((abs(float(row[4] or 0.0)) for row in rows), default=0.0)
-    printed = sum(check.evidence == "published" for check in energy.CHECKS)
     report = Report(
         planner="validate",
         title="Published numbers against aiplan",
-        headline=f"{len(rows) - failed} of {len(rows)} expected values are met ({printed} printed in a source, "
-        f"{len(rows) - printed} derived from one), the worst off by {worst:.1%}; "
-        f"{len(energy.NOT_REPRODUCED)} more are published but not reproduced.",
+        headline=f"{len(rows) - failed} of {len(rows)} expected values are met ({_evidence(checks)}), the worst off by "
+        f"{worst:.1%}; {len(missing)} more are published but not reproduced.",
         scenario=Origin("validate", ""),
         catalog=Origin("hardware_catalog", catalog.sha256, catalog.version),
         seed=0,
@@ -119,13 +144,19 @@ def validation_report(catalog: Catalog, data: Path | None) -> tuple[Report, int]
             Line("checks", "Numbers checked", len(rows), None, grade="measured"),
             Line("met", "met", len(rows) - failed, None, grade="measured"),
             Line("missed", "missed", failed, None, grade="measured"),
-            Line("not_reproduced", "Published, not reproduced", len(energy.NOT_REPRODUCED), None, grade="measured"),
+            Line("not_reproduced", "Published, not reproduced", len(missing), None, grade="measured"),
         ),
-        tables=tuple(tables),
+        tables=(_checks_table(rows), _missing_table(missing), *tables),
         sources={source: catalog.title(source) for source in sources},
-        context=(() if data else (("Accuracy on measured data", "give --data DIR"),)),
+        context=tuple(context),
     )
     return report, failed
+
+
+def _evidence(checks: Sequence[Check]) -> str:
+    """How many checks are of which evidence, in words."""
+    known = {name: sum(check.evidence == name for check in checks) for name in EVIDENCE}
+    return ", ".join(f"{count} {EVIDENCE[name]}" for name, count in known.items() if count)
 
 
 def _row(check: Check, results: Results) -> tuple[Any, ...]:
@@ -135,7 +166,7 @@ def _row(check: Check, results: Results) -> tuple[Any, ...]:
     return (
         check.what,
         check.expected,
-        got,
+        int(got) if isinstance(check.expected, int) and got.is_integer() else got,  # whole numbers print in full
         check.unit or None,
         error,
         check.tolerance,

@@ -73,8 +73,8 @@ def test_the_journal_preset_rests_on_the_paper_alone(results: Results) -> None:
 def test_validation_lists_what_is_not_reproduced() -> None:
     report, failed = validation_report(Catalog(), None)
     assert failed == 0
-    assert report.line("checks").value == len(CHECKS) >= 60
+    assert report.line("checks").value >= len(CHECKS) >= 60
     rows = report.table("not_reproduced").records()
-    assert len(rows) == len(NOT_REPRODUCED)
+    assert {item.what for item in NOT_REPRODUCED} <= {str(row["what"]) for row in rows}
     assert all(row["reason"] for row in rows)
     assert any("8-20x" in str(row["published"]) for row in rows)

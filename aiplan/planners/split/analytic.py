@@ -28,9 +28,10 @@ SAMPLE = 4096
 SPARE_SD = 4.0
 """Standard deviations of the pool's memory that must be left [1]: of ten pools, made smaller until their requests
 spilt in replays of 60,000, none did with 4.1 or more left, and each had with 3.9 or less."""
-SPILL_MOST = 1e-4
-"""Share of requests that may find every prompt queue too long [1]: each borrows a token machine, whose sequences wait.
-Where one in 2,000 did beside a single token machine, the 99th percentile of TBT came out 16 % too low."""
+SPILL_MOST, SPILL_MACHINES = 1e-4, 10.0
+"""Share of requests that may find every prompt queue too long, beside so many token machines or more [1]: each borrows
+one of them, whose sequences wait. Beside fewer a loan weighs more: with one in 2,000 and a single token machine the
+99th percentile of TBT came out 16 % too low, with one in 12,000 and three 26 %."""
 DEFAULT = Policy()
 _PLASTIC = 1.2207440846057596
 
@@ -72,9 +73,11 @@ class Analytic:
     Attributes
     ----------
     times : what the requests of the sample would see; infinite where a pool cannot keep up
+    token_count : token machines [1]
     prompt_load : lambda S_sat / n_P, the least utilisation [1]
     prompt_utilisation : share of time that prompt machines are busy [1]
     waits : share of requests that wait for a prompt machine or share its iteration [1]
+    token_utilisation : share of time that token machines are busy [1]
     batch, batch_seen : sequences on a token machine, mean over time and over tokens [1]
     step_s : mean time of a decode step, over tokens [s]
     memory_share : memory promised on a token machine over what there is, mean [1]
@@ -86,9 +89,11 @@ class Analytic:
     """
 
     times: Times
+    token_count: int
     prompt_load: float
     prompt_utilisation: float
     waits: float
+    token_utilisation: float
     batch: float
     batch_seen: float
     step_s: float
@@ -102,7 +107,7 @@ class Analytic:
     @property
     def trusted(self) -> bool:
         """Whether nothing that the formulas leave out matters: stable, and prompts hardly ever spill."""
-        return not self.unstable and self.spill_share <= SPILL_MOST
+        return not self.unstable and self.spill_share <= SPILL_MOST * min(self.token_count / SPILL_MACHINES, 1.0)
 
     def percentile(self, metric: str, at: float) -> float:
         """Percentile of ``ttft``, ``tbt`` or ``e2e`` over requests [s]; TBT over those that have one."""
@@ -241,7 +246,7 @@ def analyse(
     )
     load = rate_per_s * prepared.prompt_work.packed_s / prompt_count
     if queue is None or batch is None:
-        return _overrun(prepared, queue, batch, load, link)
+        return _overrun(prepared, token_count, queue, batch, load, link)
     ttft = prepared.prompt_work.alone_s + queue.excess(prepared.wait) + prepared.prompt.start_s
     steps = prepared.token_work.steps
     decode = prepared.transfer_s + prepared.join * (batch.busy * batch.step_s)
@@ -258,9 +263,11 @@ def analyse(
     pooled = sd * math.sqrt(peaked / batch.pull)
     return Analytic(
         times=Times(ttft, tbt, e2e),
+        token_count=token_count,
         prompt_load=load,
         prompt_utilisation=queue.utilisation,
         waits=queue.waits,
+        token_utilisation=batch.busy,
         batch=batch.mean,
         batch_seen=batch.seen,
         step_s=batch.step_s,
@@ -274,16 +281,18 @@ def analyse(
 
 
 def _overrun(
-    prepared: Prepared, queue: PromptQueue | None, batch: TokenBatch | None, load: float, link: float
+    prepared: Prepared, token_count: int, queue: PromptQueue | None, batch: TokenBatch | None, load: float, link: float
 ) -> Analytic:
     """A cluster of which a pool cannot keep up."""
     never = np.full(len(prepared.size), math.inf)
     tbt = np.where(prepared.token_work.steps > 0, math.inf, math.nan)
     return Analytic(
         times=Times(never, tbt, never),
+        token_count=token_count,
         prompt_load=load,
         prompt_utilisation=queue.utilisation if queue else 1.0,
         waits=queue.waits if queue else 1.0,
+        token_utilisation=batch.busy if batch else 1.0,
         batch=batch.mean if batch else math.inf,
         batch_seen=batch.seen if batch else math.inf,
         step_s=batch.step_s if batch else math.inf,

@@ -13,7 +13,7 @@ from aiplan.planners.serving.power_constants import POWER_CONSTANTS
 from aiplan.planners.serving.precision import EXPERT_BYTES, FIXED_BYTES
 from aiplan.planners.serving.rows import Row, Shelf, engine_of
 from aiplan.planners.size.options import BASES
-from aiplan.planners.split.arrivals import Arrivals
+from aiplan.planners.split.arrivals import Arrivals, Profile
 from aiplan.planners.split.inputs import SplitInputs
 from aiplan.planners.split.lengths import (
     DistributionLengths,
@@ -52,6 +52,7 @@ class Demand:
     cv2 : of the times between requests [1]
     lengths : of prompts and answers
     trace : requests of a trace file, None where they are drawn
+    profile : the swing of the rate over a day, of which ``rate_per_s`` is the peak; None where it is steady
     cached_fraction : share of prompts that a cache answers [1]
     duration_s : length of a replay [s]
     """
@@ -62,6 +63,7 @@ class Demand:
     trace: Requests | None
     cached_fraction: float
     duration_s: float
+    profile: Profile | None = None
 
     def requests(self, seed: int, rate_per_s: float | None = None) -> Requests:
         """The requests of one replay; a trace comes at its own times, stretched to the rate."""
@@ -159,7 +161,8 @@ class _Builder:
     def _demand(self) -> Demand:
         work = self.inputs.workload
         cached = self._number("workload.cache_hit_fraction", "prefix-cache hits", work.cache_hit_fraction, 0.0)
-        peak = self._number("workload.peak_to_mean", "peak over mean rate", work.peak_to_mean, 1.0)
+        profile = self._swing()
+        peak = max(profile.factors) if profile else 1.0
         given = [work.trace is not None, work.statistics is not None, work.input_tokens is not None]
         if sum(given) != 1 or (work.output_tokens is None) is given[2]:
             raise refuse("E222", "workload needs one of: a trace, statistics, or input_tokens with output_tokens",
@@ -172,12 +175,30 @@ class _Builder:
             own = rate or (trace.rate_per_s if trace.count > 1 else None)
             if own is None:
                 raise refuse("E222", "the trace has no rate of its own", "workload.requests_per_s", "give one")
-            return Demand(own, 1.0, Joint(trace.prompt_tokens, trace.output_tokens), trace, cached, trace.span_s)
+            return Demand(
+                own, 1.0, Joint(trace.prompt_tokens, trace.output_tokens), trace, cached, trace.span_s, profile
+            )
         if rate is None and self.inputs.split.objective != "rate":
             raise refuse("E222", "workload.requests_per_s is missing", "workload.requests_per_s",
                          "add it, or ask for split.objective = 'rate'")  # fmt: skip
         cv2 = self._number("workload.arrival_cv2", "burstiness of arrivals", work.arrival_cv2, 1.0)
-        return Demand(rate or 1.0, cv2, self._lengths(), None, cached, work.duration_s)
+        return Demand(rate or 1.0, cv2, self._lengths(), None, cached, work.duration_s, profile)
+
+    def _swing(self) -> Profile | None:
+        """The rate over the day, where it is not steady."""
+        work = self.inputs.workload
+        if work.hourly_factors and work.peak_to_mean is not None:
+            raise refuse("E222", "workload.hourly_factors and workload.peak_to_mean exclude each other",
+                         "workload.hourly_factors", "drop one of them")  # fmt: skip
+        if work.hourly_factors:
+            try:
+                return Profile(work.hourly_factors)
+            except ValueError as error:
+                raise refuse("E222", f"workload.hourly_factors: {error}", "workload.hourly_factors",
+                             "give 24 numbers, from midnight on") from None  # fmt: skip
+        if work.peak_to_mean is None:
+            return None
+        return Profile.cosine(self._number("workload.peak_to_mean", "peak over mean rate", work.peak_to_mean, 1.0))
 
     def _lengths(self) -> LengthPairs:
         work = self.inputs.workload

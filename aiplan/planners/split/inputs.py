@@ -10,6 +10,7 @@ from aiplan.inputs.scenario import Header, Uncertainty
 Names = Annotated[tuple[Text, ...], Field(strict=False, max_length=20)]
 Degree = Annotated[int, Field(ge=1, le=1024)]
 Cap = Annotated[float, Field(ge=1.0, le=1e5)]
+Factor = Annotated[float, Field(ge=0.0, le=1e9)]
 Tokens = quantity(1.0, 1e7)
 Rate = quantity(1e-3, 1e6)
 
@@ -29,8 +30,10 @@ class Workload(Section):
     """Answer tokens of a request; a distribution is their spread between requests."""
     arrival_cv2: quantity(0.0, 1000.0) | None = None  # type: ignore[valid-type]
     """Squared coefficient of variation of the times between requests; 1, Poisson, where absent."""
-    peak_to_mean: quantity(1.0, 24.0) | None = None  # type: ignore[valid-type]
+    peak_to_mean: quantity(1.0, 2.0) | None = None  # type: ignore[valid-type]
     """Rate of the busiest hour over the day's mean, which requests_per_s then is; the cluster is built for the peak."""
+    hourly_factors: Annotated[tuple[Factor, ...], Field(strict=False, max_length=24)] = ()
+    """Instead, the rate of each of 24 hours in any unit, from midnight on; only their ratios count."""
     cache_hit_fraction: quantity(0.0, 0.999) | None = None  # type: ignore[valid-type]
     """Share of every prompt that a prefix cache answers."""
     duration_s: Annotated[float, Field(ge=1.0, le=1e6)] = 120.0

@@ -49,6 +49,19 @@ class Change:
     tokens: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Hour:
+    """One hour of the day on the best design, in closed form; times are percentiles in seconds."""
+
+    hour: int
+    requests_per_s: float
+    prompt_utilisation: float
+    token_utilisation: float
+    ttft_p90_s: float
+    tbt_p90_s: float
+    facility_kw: float
+
+
 @dataclass(slots=True)
 class Result:
     """Everything the report prints, as numbers.
@@ -60,6 +73,7 @@ class Result:
     spares : spare prompt and token machines
     energy : of one request on the best design
     changes : what the counts hang on, in closed form
+    day : hour by hour, where the rate swings
     """
 
     case: Case
@@ -68,6 +82,7 @@ class Result:
     spares: tuple[int, int]
     energy: Energy
     changes: list[Change] = field(default_factory=list)
+    day: list[Hour] = field(default_factory=list)
     warnings: list[Warn] = field(default_factory=list)
 
     @property
@@ -91,6 +106,7 @@ def plan(inputs: SplitInputs, catalog: Catalog, progress: Callable[[int, int], N
     best = found.verified[0]
     result = Result(case, found, best, _spares(case, best.design), energy_of(best, case, found.rate_per_s))
     result.changes = _changes(case, search, found, best.design)
+    result.day = _day(case, search, found, best.design)
     _warn(result)
     return result
 
@@ -188,6 +204,24 @@ def _changes(case: Case, search: Search, found: Found, design: Design) -> list[C
         least("network a tenth as fast", _slower(first, link=0.1), _slower(second, link=0.1)),
         least("10 % less memory for caches", token=_slower(second, room=0.9)),
     ]
+
+
+def _day(case: Case, search: Search, found: Found, design: Design) -> list[Hour]:
+    """The best design through the day: how busy, how fast and at what power, by the closed form."""
+    profile = case.demand.profile
+    if profile is None or design.token is None:
+        return []
+    pair = search.pair_of(design)
+    first, second = design.prompt.watts, design.token.watts
+    out = []
+    for hour, factor in enumerate(profile.factors):
+        rate = found.rate_per_s * factor / max(profile.factors)
+        at = pair.predict(design.prompts, design.tokens, max(rate, 1e-6)).found
+        watts = design.prompts * (first.idle_w + at.prompt_utilisation * (first.prompt_w - first.idle_w))
+        watts += design.tokens * (second.idle_w + at.token_utilisation * (second.token_w - second.idle_w))
+        out.append(Hour(hour, rate, at.prompt_utilisation, at.token_utilisation, at.percentile("ttft", 90),
+                        at.percentile("tbt", 90), case.pue * watts / 1e3))  # fmt: skip
+    return out
 
 
 def _warn(result: Result) -> None:

@@ -50,6 +50,7 @@ LINES: dict[str, tuple[str, str | None, str]] = {
     "usd_per_million_output_tokens": ("Cost per million answer tokens", "USD/M tokens", "cost / answer tokens"),
     "provisioned_kw": ("Power set aside, spares included", "kW", "power set aside for a machine x machines"),
     "facility_kw": ("Power of the facility, average", "kW", "energy per request x requests"),
+    "energy_per_day_mwh": ("Energy of a day", "MWh", "PUE x power of the machines, summed over 24 hours (closed form)"),
     "energy_per_request_wh": ("Energy per request", "Wh", "prompt + token + idle"),
     "energy_prompt_wh": ("on prompts", "Wh", "PUE x busy time x power in prefill / requests"),
     "energy_token_wh": ("on tokens", "Wh", "PUE x busy time x power in decode / requests"),
@@ -101,6 +102,7 @@ def to_report(result: Result, scenario: Scenario[Any], catalog: Catalog) -> Repo
             promises_table(result.best.worst),
             _frontier(result),
             _changes(result),
+            *([_day(result)] if result.day else []),
             distribution_table(result.best.seen),
         ),
         charts=(*_frontier_chart(result), *distribution_charts(result.best.seen, _marks(result))),
@@ -152,6 +154,7 @@ def _lines(result: Result, grade: str) -> list[Line]:
         "usd_per_million_output_tokens": number(per_million),
         "provisioned_kw": bought.power_w / 1e3,
         "facility_kw": energy.total_wh * found.rate_per_s * SECONDS_PER_HOUR / 1e3,
+        "energy_per_day_mwh": sum(one.facility_kw for one in result.day) / 1e3 if result.day else None,
         "energy_per_request_wh": energy.total_wh,
         "energy_prompt_wh": energy.prompt_wh,
         "energy_token_wh": energy.token_wh,
@@ -261,6 +264,25 @@ def _changes(result: Result) -> Table:
         Column("token_machines", "token machines", keep=True),
     )
     return Table("sensitivity", "The same kinds of machine when one thing is otherwise (closed form)", columns, rows)
+
+
+def _day(result: Result) -> Table:
+    """The best design hour by hour."""
+    rows = tuple(
+        (one.hour, one.requests_per_s, one.prompt_utilisation, one.token_utilisation, one.ttft_p90_s,
+         number(one.tbt_p90_s), one.facility_kw)
+        for one in result.day
+    )  # fmt: skip
+    columns = (
+        Column("hour", "hour", keep=True),
+        Column("requests_per_s", "requests", "1/s", keep=True),
+        Column("prompt_utilisation", "prompt busy"),
+        Column("token_utilisation", "token busy"),
+        Column("ttft_p90_s", "TTFT P90", "s"),
+        Column("tbt_p90_s", "TBT P90", "s"),
+        Column("facility_kw", "power", "kW", keep=True),
+    )
+    return Table("day", "The best design through the day (closed form)", columns, rows)
 
 
 def _marks(result: Result) -> dict[str, list[tuple[float, str]]]:

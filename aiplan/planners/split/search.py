@@ -84,6 +84,10 @@ class Search:
         """
         return self._for_budget() if self.case.inputs.split.objective == "rate" else self._for_rate()
 
+    def pair_of(self, design: Design) -> Pair:
+        """The prepared pair of a design's kinds of machine."""
+        return next(one for one in self.pairs if (one.prompt, one.token) == (design.prompt, design.token))
+
     # --- at a rate ---
 
     def _for_rate(self) -> Found:
@@ -200,8 +204,7 @@ class Search:
                      if design.token is None and rates_by[design.label] > 0]  # fmt: skip
         predicted = []
         for value, design in chosen:
-            pair = next(one for one in self.pairs if (one.prompt, one.token) == (design.prompt, design.token))
-            predicted.append(pair.predict(design.prompts, design.tokens, value))
+            predicted.append(self.pair_of(design).predict(design.prompts, design.tokens, value))
         return Found(predicted, verified, baselines, rate, rates_by, self.replays)
 
     def _trial(self, rate: float) -> Trial:
@@ -332,7 +335,7 @@ class Search:
 
     def _nearest(self, design: Design, rate: float) -> str:
         """Promises relaxed by as much as they are broken and a tenth, and the best design that keeps those."""
-        pair = next(one for one in self.pairs if (one.prompt, one.token) == (design.prompt, design.token))
+        pair = self.pair_of(design)
         met = pair.predict(design.prompts, design.tokens, rate).judged.met
         relaxed = [one.limit._replace(below=float(f"{1.1 * one.value:.3g}")) if one.slack <= 0 else one.limit
                    for one in met]  # fmt: skip
