@@ -172,7 +172,7 @@ def place(cells: Mapping[str, str], shelf: Shelf) -> Row:
     row.static = "static" in cells.get("framework", "").lower()
     for key in ("concurrency", "output_tok_s", "ttft_ms", "tpot_ms", "power_w", "cap_w"):
         setattr(row, key, number(cells, key))
-    _check_cap(row, shelf)
+    check_cap(row, shelf)
     bare = not any(key in cells for key in ("isl", "osl", "concurrency"))
     spelled = cells["model"].lower().startswith(BENCHMARK_SPELLING.get(model_id, ""))
     benchmark = bare and spelled and model_id in BENCHMARK_LENGTHS
@@ -183,7 +183,7 @@ def place(cells: Mapping[str, str], shelf: Shelf) -> Row:
     return row
 
 
-def _check_cap(row: Row, shelf: Shelf) -> None:
+def check_cap(row: Row, shelf: Shelf) -> None:
     """Refuse a cap that the accelerator cannot keep whatever its clock."""
     if math.isnan(row.cap_w):
         return

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from aiplan.planners.arrays import Array
+from aiplan.planners.size.fleet import availability, spare_units
 from aiplan.planners.split.analytic import Analytic, Prepared, analyse, prepare
 from aiplan.planners.split.offers import Offer
 from aiplan.planners.split.replay import Cluster, Policy, Replayed
@@ -18,6 +19,7 @@ from aiplan.planners.split.workload import Requests
 SAMPLE = 2048
 """Requests that stand for all in the closed form [1]."""
 UNLIMITED = float("inf")
+UNSPLIT = " (unsplit)"
 
 
 class Design(NamedTuple):
@@ -32,12 +34,17 @@ class Design(NamedTuple):
     def label(self) -> str:
         """``25 dgx-h100 + 26 dgx-a100``."""
         first = f"{self.prompts} {self.prompt.name}"
-        return f"{first} + {self.tokens} {self.token.name}" if self.token else f"{first} (unsplit)"
+        return f"{first} + {self.tokens} {self.token.name}" if self.token else f"{first}{UNSPLIT}"
+
+    @property
+    def counts(self) -> str:
+        """``25 dgx-h100 + 26 dgx-a100``, without saying that a cluster is unsplit."""
+        return self.label.removesuffix(UNSPLIT)
 
     @property
     def pair(self) -> str:
         """The kinds of machine, without counts."""
-        return f"{self.prompt.name} + {self.token.name}" if self.token else f"{self.prompt.name} (unsplit)"
+        return f"{self.prompt.name} + {self.token.name}" if self.token else f"{self.prompt.name}{UNSPLIT}"
 
     @property
     def cluster(self) -> Cluster:
@@ -84,6 +91,23 @@ class Design(NamedTuple):
     def with_counts(self, prompts: int, tokens: int) -> Design:
         """The same kinds of machine in other numbers."""
         return self._replace(prompts=prompts, tokens=tokens)
+
+
+class Reserve(NamedTuple):
+    """How spares are counted: time between failures of an accelerator and to repair it [h], and the share of time in
+    which enough machines of a pool must work [1]."""
+
+    mttf_h: float
+    mttr_h: float
+    target: float
+
+    def beside(self, design: Design) -> Design:
+        """The design with its spares, pool by pool."""
+        counts = [
+            count + int(spare_units(count, availability(self.mttf_h, self.mttr_h, offer.accelerators), self.target))
+            for offer, count in design.sides
+        ]
+        return design.with_counts(counts[0], counts[1] if len(counts) > 1 else 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +193,11 @@ class Pair:
             self._known[key] = Predicted(Design(self.prompt, prompts, self.token, tokens), found, judged, feasible)
         return self._known[key]
 
+    def carries(self, design: Design, rate_per_s: float) -> bool:
+        """Whether queues and memory stay in bounds for good, however short a replay is; promises aside."""
+        found = self.predict(design.prompts, design.tokens, rate_per_s).found
+        return not found.unstable and found.prompt_load <= self.utilisation
+
     def keeps(self, prompts: int, tokens: int, rate_per_s: float) -> bool:
         """Whether so many machines keep every promise at a rate."""
         return self.predict(prompts, tokens, rate_per_s).feasible
@@ -230,12 +259,11 @@ def _least(test: Callable[[int], bool], least: int, most: int) -> int | None:
     return high
 
 
-def pareto(designs: Sequence[Predicted]) -> list[Predicted]:
-    """Designs of which no other has less cost, less power and fewer machines, cheapest first."""
+def pareto(designs: Sequence[Predicted], bought: Callable[[Design], Design]) -> list[Predicted]:
+    """Designs of which no other has less cost, less power and fewer machines, spares included, cheapest first."""
 
     def values(one: Predicted) -> Array:
-        usd = one.design.usd_per_h
-        return np.array([usd if np.isfinite(usd) else UNLIMITED, one.design.power_w, float(one.design.machines)])
+        return np.array(bought(one.design).key("usd"))
 
     rows = [values(one) for one in designs]
     kept = [
@@ -243,4 +271,4 @@ def pareto(designs: Sequence[Predicted]) -> list[Predicted]:
         for one, own in zip(designs, rows, strict=True)
         if not any(np.all(other <= own) and np.any(other < own) for other in rows)
     ]
-    return sorted(kept, key=lambda one: one.design.key("usd"))
+    return sorted(kept, key=lambda one: bought(one.design).key("usd"))

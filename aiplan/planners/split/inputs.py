@@ -6,6 +6,7 @@ from pydantic import Field
 
 from aiplan.inputs.fields import Id, NonNegative, Positive, Section, Text, quantity
 from aiplan.inputs.scenario import Header, Uncertainty
+from aiplan.planners.size.inputs import Failures
 
 Names = Annotated[tuple[Text, ...], Field(strict=False, max_length=20)]
 Degree = Annotated[int, Field(ge=1, le=1024)]
@@ -148,19 +149,6 @@ class Split(Section):
     """Designs that are verified by replay."""
     seeds: Annotated[int, Field(ge=1, le=100)] = 3
     """Replays of each, every one with other requests; a design must keep all promises in all of them."""
-
-
-class Failures(Section):
-    """Spare machines for failed ones."""
-
-    spares: bool = True
-    """Whether spares are added."""
-    accelerator_mttf_h: Positive
-    """Mean time between failures of one accelerator with its share of the server."""
-    mttr_h: NonNegative
-    """Time until what failed serves again."""
-    availability_fraction: quantity(0.0, 0.9999999)  # type: ignore[valid-type]
-    """Share of time in which enough machines of a pool must work."""
 
 
 class Cost(Section):

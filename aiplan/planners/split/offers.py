@@ -5,6 +5,7 @@ Times come from measured profiles, or from the serving model where there is none
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -38,6 +39,16 @@ taken over [1]."""
 IDLE_FRACTION = 0.17
 """Power of an accelerator with nothing to do over its TDP; assumed, about 120 of 700 W for an H100 whose
 memory is filled [1]."""
+
+
+SIMCOMPAT = (
+    "simcompat copies SplitwiseSim: it looks up the time of a decode step by its batch on an axis of batched prompt "
+    "tokens, so that steps hardly grow with the batch (35 ms instead of 64 at 64 sequences of BLOOM on H100), and "
+    "Llama's KV cache counts eight times too large; for reproduction only"
+)
+"""What the decode model of that name copies, in words."""
+PROFILE_BATCH, SMALL_BATCHES = 64, {"a100-tp2": 32, "h100-tp2": 32}
+"""Largest batch that machines of profiles were measured with, and those where it is another [1]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +106,18 @@ def policy_of(decode_model: DecodeModel, *, layer_wise: bool = True, sync_s: flo
     return Policy(layer_wise=layer_wise, sync_s=sync_s, mixed_sum=decode_model == "roofline")
 
 
+def beyond_measured(batch: float, names: Iterable[str]) -> str | None:
+    """What to say of machines of a profile that decode so many sequences at once on average; None where all was
+    measured."""
+    limit = min(SMALL_BATCHES.get(name, PROFILE_BATCH) for name in names)
+    if batch <= limit:
+        return None
+    return (
+        f"machines decode {batch:.0f} sequences at once on average; the profile was measured up to {limit}, and steps "
+        "beyond are extrapolated"
+    )
+
+
 def machine_names(catalog: Catalog, profile: str) -> list[str]:
     """Machines of a profile."""
     return list(catalog.get("profiles", profile).machines)
@@ -130,11 +153,13 @@ def profile_offer(
     if decode_model == "roofline":
         from aiplan.planners.split.serving_offers import profile_by_roofline
 
-        machine, kv_bytes = profile_by_roofline(catalog, entry, found, name, most_tokens, most_batch)
+        computed = profile_by_roofline(catalog, entry, found, name, most_tokens, most_batch)
+        machine, kv_bytes, token_error = computed.machine, computed.kv_bytes_per_token, computed.token_error
         by_tokens = None
     else:
         curves = catalog_curves(catalog, profile, name, decode_model, most_tokens=most_tokens, most_batch=most_batch)
         slope, kv_bytes = curves.context_s_per_token, curves.kv_bytes_per_token
+        token_error = TOKEN_ERROR
         sequences = np.arange(most_batch + 1)
         machine = Machine(
             name=name,
@@ -154,10 +179,10 @@ def profile_offer(
         server=found.server,
         per_server=1.0 if found.server else 8.0 / float(found.accelerator_count),
         usd_per_h=found.usd_per_h,
-        watts=_watts(catalog, found),
+        watts=_watts(catalog, entry, found),
         step_by_tokens_s=by_tokens,
         kv_bytes_per_token=kv_bytes,
-        token_error=TOKEN_ERROR,
+        token_error=token_error,
     )
 
 
@@ -182,15 +207,21 @@ def _by_tokens(entry: Any, found: Any, most_tokens: int) -> Array:
     return interpolated(rows[:, 0], rows[:, 2] * 1e-3 * factor, np.arange(most_tokens + 1, dtype=np.float64))
 
 
-def _watts(catalog: Catalog, found: Any) -> Watts:
-    """Power of a profile's machine: measured shares of TDP where there are any, those of A100 elsewhere."""
-    chip = catalog.get("accelerators", found.accelerator)
+def _watts(catalog: Catalog, entry: Any, found: Any) -> Watts:
+    """Power of a profile's machine: measured shares of TDP where there are any, those of A100 elsewhere; some
+    accelerators of a server take their share of its host and of the power set aside for it."""
     count = float(found.accelerator_count)
-    tdp = count * chip.tdp_w.value
-    server = catalog.get("servers", found.server) if found.server else None
-    host = server.host_power_w.value if server is not None else HOST_W * count
+    whole = found if found.server else next(
+        (one for one in entry.machines.values()
+         if one.server and one.accelerator == found.accelerator and not one.scaled_from), None)  # fmt: skip
+    tdp = count * catalog.get("accelerators", found.accelerator).tdp_w.value
+    if whole is None:
+        host, set_aside = HOST_W * count, None
+    else:
+        share = count / float(whole.accelerator_count)
+        host, set_aside = catalog.get("servers", whole.server).host_power_w.value * share, whole.provisioned_w
     measured = found.power_token_fraction
     token = (A100_TOKEN_FRACTION if measured is None else measured.value) * tdp
-    provisioned = found.provisioned_w.value if found.provisioned_w else tdp + host
+    provisioned = tdp + host if whole is None or set_aside is None else set_aside.value * share
     most = CAP_FRACTION * tdp if found.scaled_from else tdp
     return Watts(most + host, min(token, most) + host, IDLE_FRACTION * tdp + host, provisioned)

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aiplan.errors import InputError, Problem
-from aiplan.planners.size.fleet import availability, spare_units
 from aiplan.planners.split.case import Case, build_case
 from aiplan.planners.split.design import Design, Pair, Verified
 from aiplan.planners.split.inputs import SplitInputs
-from aiplan.planners.split.offers import Offer
-from aiplan.planners.split.replay import Machine, Replayed
+from aiplan.planners.split.offers import SIMCOMPAT, Offer, beyond_measured
+from aiplan.planners.split.phase_energy import phase_joules
+from aiplan.planners.split.replay import Machine, mean_batch
 from aiplan.planners.split.search import MOST_MACHINES, Found, Search
 from aiplan.report.model import Warn
 
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from aiplan.catalog.loader import Catalog
 
 SECONDS_PER_HOUR = 3600.0
-BATCH_MEASURED = 64
-"""Largest batch that profiles were measured with [1]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +68,6 @@ class Result:
     ----------
     case, found : what was asked, and what the search came to
     best : the design recommended, with its replays
-    spares : spare prompt and token machines
     energy : of one request on the best design
     changes : what the counts hang on, in closed form
     day : hour by hour, where the rate swings
@@ -79,7 +76,6 @@ class Result:
     case: Case
     found: Found
     best: Verified
-    spares: tuple[int, int]
     energy: Energy
     changes: list[Change] = field(default_factory=list)
     day: list[Hour] = field(default_factory=list)
@@ -88,8 +84,7 @@ class Result:
     @property
     def bought(self) -> Design:
         """The best design with its spares."""
-        design = self.best.design
-        return design.with_counts(design.prompts + self.spares[0], design.tokens + self.spares[1])
+        return self.case.bought(self.best.design)
 
 
 def plan(inputs: SplitInputs, catalog: Catalog, progress: Callable[[int, int], None] | None = None) -> Result:
@@ -104,7 +99,7 @@ def plan(inputs: SplitInputs, catalog: Catalog, progress: Callable[[int, int], N
     _check_memory(case, search)
     found = search.answer()
     best = found.verified[0]
-    result = Result(case, found, best, _spares(case, best.design), energy_of(best, case, found.rate_per_s))
+    result = Result(case, found, best, energy_of(best, case, found.rate_per_s))
     result.changes = _changes(case, search, found, best.design)
     result.day = _day(case, search, found, best.design)
     _warn(result)
@@ -127,18 +122,6 @@ def _check_memory(case: Case, search: Search) -> None:
             )
 
 
-def _spares(case: Case, design: Design) -> tuple[int, int]:
-    """Spare machines of each pool, so that enough work for the share of time asked."""
-    failures = case.inputs.failures
-    if failures is None or not failures.spares:
-        return (0, 0)
-    found = [0, 0]
-    for number, (offer, count) in enumerate(design.sides):
-        up = availability(failures.accelerator_mttf_h.value, failures.mttr_h.value, offer.accelerators)
-        found[number] = int(spare_units(count, up, failures.availability_fraction.value))
-    return (found[0], found[1])
-
-
 def energy_of(verified: Verified, case: Case, rate_per_s: float) -> Energy:
     """Energy of one request: time in each phase times its power, and of the waiting machines, times PUE [Wh].
 
@@ -146,25 +129,12 @@ def energy_of(verified: Verified, case: Case, rate_per_s: float) -> Energy:
     """
     totals = np.zeros(3)
     for found in verified.replays:
-        totals += np.array(_joules(found, verified.design)) / len(found.ttft_s)
+        totals += np.array(list(phase_joules(found, verified.design.sides).values())) / len(found.ttft_s)
     prompt, token, idle = totals / len(verified.replays) * case.pue / SECONDS_PER_HOUR
     # Replays drain: their idle time is longer than that of a day, by the last request's answer.
     lasting = [found.end_s for found in verified.replays]
     asked = [len(found.ttft_s) / rate_per_s for found in verified.replays]
     return Energy(float(prompt), float(token), float(idle) * min(1.0, float(np.mean(asked) / np.mean(lasting))))
-
-
-def _joules(found: Replayed, design: Design) -> tuple[float, float, float]:
-    """Joules of all machines on prompts, on tokens and waiting."""
-    at, prompt, token, idle = 0, 0.0, 0.0, 0.0
-    for offer, count in design.sides:
-        some = slice(at, at + count)
-        on_prompts, on_tokens = float(found.busy_prompt_s[some].sum()), float(found.busy_decode_s[some].sum())
-        prompt += offer.watts.prompt_w * on_prompts
-        token += offer.watts.token_w * on_tokens
-        idle += offer.watts.idle_w * (found.end_s * count - on_prompts - on_tokens)
-        at += count
-    return prompt, token, idle
 
 
 def _slower(offer: Offer, *, prompt: float = 1.0, token: float = 1.0, link: float = 1.0, room: float = 1.0) -> Offer:
@@ -189,7 +159,7 @@ def _changes(case: Case, search: Search, found: Found, design: Design) -> list[C
         pair = Pair(prompt, token, search.sample, case.limits, case.reference, case.policy,
                     case.demand.cv2 * burst, case.utilisation, simulator=case.simulator)  # fmt: skip
         front = pair.frontier(rate, min(MOST_MACHINES, 8 * design.machines))
-        front.sort(key=lambda one: one.design.key(case.inputs.split.objective))
+        front.sort(key=lambda one: case.bought(one.design).key(case.inputs.split.objective))
         return Change(what, front[0].design.prompts if front else None, front[0].design.tokens if front else None)
 
     return [
@@ -230,18 +200,16 @@ def _warn(result: Result) -> None:
     out += case.warnings
     serving = case.inputs.serving
     if case.simulator:
-        out.append(Warn("W-SPLIT-SIMCOMPAT", "simcompat looks up decode steps by batch on an axis of prompt tokens, as "
-                        "the paper's simulator does: steps hardly grow with the batch; for reproduction only",
-                        "serving.decode_model"))  # fmt: skip
+        out.append(Warn("W-SPLIT-SIMCOMPAT", SIMCOMPAT, "serving.decode_model"))
     replays = best.replays
-    batch = max(float(np.max(one.decode_tokens / np.maximum(one.decode_steps, 1))) for one in replays)
-    if serving.profile and serving.decode_model == "measured" and batch > BATCH_MEASURED:
-        out.append(Warn("W-SPLIT-BATCH", f"machines decode {batch:.0f} sequences at once on average; the profile was "
-                        f"measured up to {BATCH_MEASURED}", "serving.profile"))  # fmt: skip
+    if serving.profile and serving.decode_model == "measured":
+        names = {offer.name for offer, _ in best.design.sides}
+        note = beyond_measured(max(map(mean_batch, replays)), names)
+        out += [Warn("W-SPLIT-BATCH", note, "serving.profile")] if note else []
     borrowed = sum(one.borrowed_prompt + one.borrowed_token for one in replays)
     if borrowed:
-        out.append(Warn("W-SPLIT-BORROWED", f"machines of one pool helped out in the other {borrowed:,} times in "
-                        f"{len(replays)} replays: both kinds must be able to do both", "split"))  # fmt: skip
+        out.append(Warn("W-SPLIT-BORROWED", f"in the replays machines of one pool helped out in the other "
+                        f"{borrowed:,} times: both kinds must be able to do both", "split"))  # fmt: skip
     unsplit = best_unsplit(result)
     if unsplit is not None and (saving(result, unsplit) or 0.0) < 0.0:
         out.append(Warn("W-SPLIT-UNSPLIT", f"{unsplit.design.label} does as well for less, or more for as much, by "
@@ -254,17 +222,18 @@ def _warn(result: Result) -> None:
 
 def best_unsplit(result: Result) -> Verified | None:
     """The best unsplit cluster by the objective, where one was asked for and keeps the promises."""
-    objective, found = result.case.inputs.split.objective, result.found
-    kept = [one for one in found.baselines if one.kept or found.rates]
+    objective, found, bought = result.case.inputs.split.objective, result.found, result.case.bought
+    kept = [one for one in found.baselines if one.kept]
     if found.rates:
         return max(kept, key=lambda one: found.rates[one.design.label], default=None)
-    return min(kept, key=lambda one: one.design.key(objective), default=None)
+    return min(kept, key=lambda one: bought(one.design).key(objective), default=None)
 
 
 def saving(result: Result, unsplit: Verified) -> float | None:
-    """How much less of the objective the split takes; how much more rate it carries [1]; None without prices."""
+    """How much less of the objective the split takes, spares included; how much more rate it carries [1]; None without
+    prices."""
     objective, found = result.case.inputs.split.objective, result.found
     if objective == "rate":
         return found.rates[result.best.design.label] / found.rates[unsplit.design.label] - 1.0
-    ours, theirs = result.best.design.key(objective)[0], unsplit.design.key(objective)[0]
+    ours, theirs = result.bought.key(objective)[0], result.case.bought(unsplit.design).key(objective)[0]
     return 1.0 - ours / theirs if np.isfinite(ours) and np.isfinite(theirs) else None

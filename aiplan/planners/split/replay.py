@@ -154,6 +154,11 @@ class Replayed:
     retries: int
 
 
+def mean_batch(found: Replayed) -> float:
+    """Sequences of a decode step on the machine where they are most, mean over its steps [1]."""
+    return float(np.max(found.decode_tokens / np.maximum(found.decode_steps, 1.0), initial=0.0))
+
+
 def replay(
     arrival_s: Array,
     prompt_tokens: npt.NDArray[Any],

@@ -11,9 +11,9 @@ import numpy as np
 
 from aiplan.errors import InputError, Problem
 from aiplan.planners.arrays import Array
-from aiplan.planners.split.offers import DecodeModel, Offer, policy_of, profile_offer
+from aiplan.planners.split.offers import SIMCOMPAT, DecodeModel, Offer, beyond_measured, policy_of, profile_offer
 from aiplan.planners.split.profile_machines import MOST_TOKENS
-from aiplan.planners.split.replay import Cluster, Policy, Replayed, replay
+from aiplan.planners.split.replay import Cluster, Policy, Replayed, mean_batch, replay
 from aiplan.planners.split.slo import SPLITWISE, Judged, Times, alone, judge, times
 from aiplan.planners.split.trace_file import read_trace
 from aiplan.planners.split.workload import Requests
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
 REFERENCE = "dgx-a100"
 """Machine that slowdowns are against, as in the paper."""
-MEASURED_BATCH = {"a100-tp2": 32, "h100-tp2": 32}
-"""Largest batch of a profile's machine that was measured, where it is not `PROFILE_BATCH` [1]."""
-PROFILE_BATCH = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,21 +121,9 @@ def _warn(result: ReplayResult) -> None:
     """What a reader must know of these numbers."""
     asked, found = result.asked, result.found
     if asked.decode_model == "simcompat":
-        result.warnings.append(
-            ("W-SPLIT-SIMCOMPAT",
-             "simcompat copies SplitwiseSim: it looks up the time of a decode step by its batch on an axis of batched "
-             "prompt tokens, so that steps hardly grow with the batch (35 ms instead of 64 at 64 sequences of BLOOM on "
-             "H100), and Llama's KV cache counts eight times too large; for reproduction only")
-        )  # fmt: skip
-    if asked.decode_model == "measured":
-        steps = np.maximum(found.decode_steps, 1.0)
-        batch = float(np.max(found.decode_tokens / steps, initial=0.0))
-        limit = min(MEASURED_BATCH.get(name, PROFILE_BATCH) for name in result.offers)
-        if batch > limit:
-            result.warnings.append(
-                ("W-SPLIT-BATCH", f"machines decode {batch:.0f} sequences at once on average; the profile was measured "
-                 f"up to {limit}, and steps beyond are extrapolated")
-            )  # fmt: skip
+        result.warnings.append(("W-SPLIT-SIMCOMPAT", SIMCOMPAT))
+    if asked.decode_model == "measured" and (note := beyond_measured(mean_batch(found), result.offers)):
+        result.warnings.append(("W-SPLIT-BATCH", note))
     if any("pcap" in name for name in result.offers):
         result.warnings.append(
             ("W-SPLIT-PCAP", "nothing was measured on the power-capped machine: its prompts take 1.30 times and its "

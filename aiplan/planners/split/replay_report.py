@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aiplan.planners.arrays import Array
+from aiplan.planners.split.phase_energy import phase_joules
 from aiplan.planners.split.replay_plan import REFERENCE, ReplayResult
 from aiplan.planners.split.replay_state import MIXED_POOL, PROMPT_POOL, TOKEN_POOL
 from aiplan.planners.split.slo import METRICS, PERCENTILES, Judged, Times, percentile
@@ -65,8 +66,8 @@ def replay_report(result: ReplayResult, catalog: Catalog) -> Report:
             ("Cluster", pools),
             ("Decode model", asked.decode_model),
             ("Promises", f"slowdown against a {REFERENCE} of one's own (arXiv 2311.18677, Table VI)"),
-            ("Requests", f"{result.requests.count:,} in {found.end_s - float(result.requests.arrival_s[0]):,.0f} s, "
-                         f"{result.requests.rate_per_s:.3g} a second"),
+            ("Requests", f"{result.requests.count:,}, the first and the last {result.requests.span_s:,.0f} s apart, "
+                         f"served in {found.end_s - float(result.requests.arrival_s[0]):,.0f} s"),
         ),
     )  # fmt: skip
 
@@ -129,26 +130,13 @@ def _lines(result: ReplayResult, profile: object) -> list[Line]:
     count("kv_peak_fraction", "Fullest memory for caches", number(float(np.max(found.room_used))))
     count("borrowed_prompt", "Moves of prompt machines to the mixed pool", found.borrowed_prompt)
     count("borrowed_token", "Moves of token machines to the mixed pool", found.borrowed_token)
-    energy = _energy_wh(result)
-    for phase, value in energy.items():
+    asked = result.asked
+    sides = [(result.offers[name], number_of) for name, number_of in (*asked.prompt, *asked.token, *asked.mixed)]
+    for phase, joules in phase_joules(found, sides).items():
+        value = joules / SECONDS_PER_HOUR / result.requests.count
         count(f"energy_{phase}_wh", f"Energy per request, {phase}", number(value), "Wh",
               "busy time x power of the phase / requests; host included")  # fmt: skip
     return lines
-
-
-def _energy_wh(result: ReplayResult) -> dict[str, float]:
-    """Energy per request by phase, servers without PUE [Wh]."""
-    found, at = result.found, 0
-    totals = {"prompt": 0.0, "token": 0.0, "idle": 0.0}
-    asked = result.asked
-    for name, count in (*asked.prompt, *asked.token, *asked.mixed):
-        watts, some = result.offers[name].watts, slice(at, at + count)
-        prompt, token = float(found.busy_prompt_s[some].sum()), float(found.busy_decode_s[some].sum())
-        totals["prompt"] += watts.prompt_w * prompt
-        totals["token"] += watts.token_w * token
-        totals["idle"] += watts.idle_w * (found.end_s * count - prompt - token)
-        at += count
-    return {phase: joules / SECONDS_PER_HOUR / result.requests.count for phase, joules in totals.items()}
 
 
 def promises_table(judged: Judged) -> Table:

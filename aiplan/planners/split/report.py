@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from aiplan.report.model import (
     Cell,
     Chart,
     Column,
+    InputRecord,
     Line,
     Origin,
     Report,
@@ -52,9 +54,9 @@ LINES: dict[str, tuple[str, str | None, str]] = {
     "facility_kw": ("Power of the facility, average", "kW", "energy per request x requests"),
     "energy_per_day_mwh": ("Energy of a day", "MWh", "PUE x power of the machines, summed over 24 hours (closed form)"),
     "energy_per_request_wh": ("Energy per request", "Wh", "prompt + token + idle"),
-    "energy_prompt_wh": ("on prompts", "Wh", "PUE x busy time x power in prefill / requests"),
-    "energy_token_wh": ("on tokens", "Wh", "PUE x busy time x power in decode / requests"),
-    "energy_idle_wh": ("on waiting machines", "Wh", "PUE x idle time x idle power / requests"),
+    "energy_prompt_wh": ("Energy per request, prompts", "Wh", "PUE x busy time x power in prefill / requests"),
+    "energy_token_wh": ("Energy per request, tokens", "Wh", "PUE x busy time x power in decode / requests"),
+    "energy_idle_wh": ("Energy per request, waiting machines", "Wh", "PUE x idle time x idle power / requests"),
     "prompt_utilisation": ("Busy time of prompt machines", None, "busy time / time, mean over machines and replays"),
     "token_utilisation": ("Busy time of token machines", None, "busy time / time, mean over machines and replays"),
     "decode_batch": ("Sequences of a decode step", "sequences", "tokens / steps"),
@@ -85,9 +87,8 @@ def to_report(result: Result, scenario: Scenario[Any], catalog: Catalog) -> Repo
     catalog : for titles of sources
     """
     case, header = result.case, scenario.header
-    grade = worst_grade([record.grade for record in case.records])
-    sources = dict.fromkeys(source for record in case.records for source in record.sources)
-    sources = dict.fromkeys([case.source, *sources])
+    records = case.parameters.records()
+    sources = dict.fromkeys([case.times[0], *(source for record in records for source in record.sources)])
     return Report(
         planner="split",
         title=header.title or f"Prompt and token machines for {case.model_name}",
@@ -96,7 +97,7 @@ def to_report(result: Result, scenario: Scenario[Any], catalog: Catalog) -> Repo
         catalog=Origin("hardware_catalog", catalog.sha256, catalog.version),
         seed=case.inputs.uncertainty.seed,
         samples=0,
-        lines=tuple(_lines(result, grade)),
+        lines=tuple(_lines(result, records)),
         tables=(
             _designs(result),
             promises_table(result.best.worst),
@@ -108,7 +109,7 @@ def to_report(result: Result, scenario: Scenario[Any], catalog: Catalog) -> Repo
         charts=(*_frontier_chart(result), *distribution_charts(result.best.seen, _marks(result))),
         warnings=tuple(result.warnings),
         not_modelled=NOT_MODELLED,
-        inputs=tuple(case.records),
+        inputs=records,
         sources={source: catalog.title(source) for source in sources},
         context=_context(result, scenario),
     )
@@ -131,11 +132,11 @@ def _headline(result: Result) -> str:
     if saved is None:
         return text + "."
     if case.inputs.split.objective == "rate":
-        return text + f"; unsplit, {unsplit.design.label[:-10]} carry {told(found.rates[unsplit.design.label])}."
-    return text + f": {abs(saved):.0%} {word} {what} than {unsplit.design.label[:-10]} unsplit."
+        return text + f"; unsplit, {unsplit.design.counts} carry {told(found.rates[unsplit.design.label])}."
+    return text + f": {abs(saved):.0%} {word} {what} than {unsplit.design.counts} unsplit."
 
 
-def _lines(result: Result, grade: str) -> list[Line]:
+def _lines(result: Result, records: tuple[InputRecord, ...]) -> list[Line]:
     best, bought, found = result.best, result.bought, result.found
     design, binding, energy = best.design, best.binding, result.energy
     unsplit = best_unsplit(result)
@@ -146,8 +147,8 @@ def _lines(result: Result, grade: str) -> list[Line]:
         "token_machines": design.tokens,
         "prompt_machine": design.prompt.name,
         "token_machine": design.token.name if design.token else None,
-        "spare_prompt_machines": result.spares[0],
-        "spare_token_machines": result.spares[1],
+        "spare_prompt_machines": bought.prompts - design.prompts,
+        "spare_token_machines": bought.tokens - design.tokens,
         "accelerators": round(bought.accelerators),
         "requests_per_s": found.rate_per_s,
         "cost_usd_per_h": number(bought.usd_per_h),
@@ -169,12 +170,50 @@ def _lines(result: Result, grade: str) -> list[Line]:
         "unsplit": unsplit.design.label if unsplit else None,
         "saving_fraction": saving(result, unsplit) if unsplit else None,
     }
-    source = (result.case.source,)
+    rate = result.case.inputs.split.objective == "rate"
     lines = []
     for name, value in values.items():
         label, unit, formula = LINES[name]
-        lines.append(Line(name, label, value, unit, grade=grade, sources=source, formula=formula))
-    return [*lines, *quantile_lines(best.seen, grade, source, simulator=result.case.simulator)]
+        if name == "saving_fraction" and rate:
+            label, formula = "Gained over it", "requests/s of the split over the unsplit one - 1"
+        paths, grade, sources = _rests_on(name, result, records)
+        lines.append(Line(name, label, value, unit, grade=grade, sources=sources, formula=formula, inputs=paths))
+    paths, grade, sources = _rests_on("ttft", result, records)
+    times = quantile_lines(best.seen, grade, sources, simulator=result.case.simulator)
+    return [*lines, *(replace(line, inputs=paths) for line in times)]
+
+
+_LOAD = ("workload.", "workloads.")
+_ASKED = ("slo.", "slowdown.", "split.", "transfer.")
+_PRICE = ("accelerators.", "profiles.")
+_POWER = ("servers.", "facility.")
+_SPARES = ("failures.",)
+RESTS_ON: dict[str, tuple[str, ...]] = {
+    "spare_prompt_machines": (*_LOAD, *_ASKED, *_SPARES),
+    "spare_token_machines": (*_LOAD, *_ASKED, *_SPARES),
+    "accelerators": (*_LOAD, *_ASKED, *_SPARES),
+    "cost_usd_per_h": (*_PRICE, *_LOAD, *_ASKED, *_SPARES),
+    "usd_per_million_output_tokens": (*_PRICE, *_LOAD, *_ASKED, *_SPARES),
+    "provisioned_kw": (*_POWER, *_LOAD, *_ASKED, *_SPARES),
+    "facility_kw": (*_POWER, *_LOAD),
+    "energy_per_day_mwh": (*_POWER, *_LOAD),
+    "energy_per_request_wh": (*_POWER, *_LOAD),
+    "energy_prompt_wh": (*_POWER, *_LOAD),
+    "energy_token_wh": (*_POWER, *_LOAD),
+    "energy_idle_wh": (*_POWER, *_LOAD),
+    "requests_per_s": ("workload.requests_per_s", "workload.peak_to_mean"),
+}
+"""Inputs of a line by the start of their paths; the others rest on the load, what is asked, and times alone."""
+
+
+def _rests_on(name: str, result: Result, records: tuple[InputRecord, ...]) -> tuple[Any, str, tuple[str, ...]]:
+    """Paths, worst grade and sources of what a line is computed from; every line but the rate rests on the times."""
+    used = [record for record in records if record.path.startswith(RESTS_ON.get(name, (*_LOAD, *_ASKED)))]
+    source, grade = result.case.times
+    timed = name != "requests_per_s" or result.case.inputs.split.objective == "rate"
+    grades = [record.grade for record in used] + ([grade] if timed else [])
+    sources = dict.fromkeys([*([source] if timed else []), *(one for record in used for one in record.sources)])
+    return tuple(record.path for record in used), worst_grade(grades), tuple(sources)
 
 
 def _busy(verified: Verified, pool: int) -> float | None:
@@ -201,10 +240,10 @@ def _designs(result: Result) -> Table:
     found = result.found
     rows = []
     for one in (*found.verified, *found.baselines):
-        design = one.design
+        design, bought = one.design, result.case.bought(one.design)
         rows.append(
             (design.label, design.prompts if design.token else None, design.tokens if design.token else None,
-             design.machines, number(design.usd_per_h), design.power_w / 1e3,
+             bought.machines, number(bought.usd_per_h), bought.power_w / 1e3,
              found.rates.get(design.label, found.rate_per_s), one.kept, one.binding.limit.name,
              number(one.binding.slack), _busy(one, PROMPT_POOL if design.token else MIXED_POOL), _batch(one))
         )  # fmt: skip
@@ -212,7 +251,7 @@ def _designs(result: Result) -> Table:
         Column("design", "design", keep=True),
         Column("prompt_machines", "prompt"),
         Column("token_machines", "token"),
-        Column("machines", "machines"),
+        Column("machines", "with spares"),
         Column("cost_usd_per_h", "cost", "USD/h", keep=True),
         Column("provisioned_kw", "power", "kW", keep=True),
         Column("requests_per_s", "requests", "1/s"),
@@ -222,7 +261,8 @@ def _designs(result: Result) -> Table:
         Column("prompt_utilisation", "busy"),
         Column("decode_batch", "batch"),
     )
-    title = f"Designs, each replayed {len(result.best.replays)} times, best first"
+    many = len(result.best.replays)
+    title = f"Designs, each replayed {many} time{'s' * (many > 1)}, best first; cost and power with spares"
     return Table("designs", title, columns, tuple(rows))
 
 
@@ -230,10 +270,10 @@ def _frontier(result: Result) -> Table:
     """Designs in closed form that no other beats in cost, power and machines."""
     rows = []
     for one in result.found.frontier:
-        binding = one.judged.binding
+        binding, bought = one.judged.binding, result.case.bought(one.design)
         rows.append(
             (one.design.prompt.name, one.design.prompts, one.design.token.name if one.design.token else None,
-             one.design.tokens, number(one.design.usd_per_h), one.design.power_w / 1e3, one.found.prompt_load,
+             one.design.tokens, number(bought.usd_per_h), bought.power_w / 1e3, one.found.prompt_load,
              one.found.batch, one.found.memory_share, one.found.link_share,
              binding.limit.name if binding else None, number(binding.slack) if binding else None)
         )  # fmt: skip
@@ -303,7 +343,8 @@ def _frontier_chart(result: Result) -> list[Chart]:
         if not known:
             return []
         notes = tuple(f"{one.prompts}+{one.tokens}" if one.token else f"{one.prompts}" for one in known)
-        x, y = tuple(one.usd_per_h for one in known), tuple(one.power_w / 1e3 for one in known)
+        bought = [result.case.bought(one) for one in known]
+        x, y = tuple(one.usd_per_h for one in bought), tuple(one.power_w / 1e3 for one in bought)
         return [Series(label, x, y, "points", notes)]
 
     found = result.found

@@ -12,7 +12,7 @@ from aiplan.planners.split.case import Case
 from aiplan.planners.split.compiled import worth_compiling
 from aiplan.planners.split.design import Design, Pair, Predicted, Verified, pareto
 from aiplan.planners.split.offers import Offer
-from aiplan.planners.split.rate_search import Load, Trial, backlog_limit, max_rate
+from aiplan.planners.split.rate_search import TOLERANCE, Load, Trial, backlog_limit, max_rate
 from aiplan.planners.split.replay import replay
 from aiplan.planners.split.slo import Limit, Times, alone, judge, times
 from aiplan.planners.split.workload import Requests
@@ -23,7 +23,11 @@ MOST_MACHINES = 4096
 """Most machines of one kind that are looked at [1]."""
 REPLAYS = 40
 """Replays that a search makes, more or less [1]."""
-REPAIRS = 12
+ALLOWANCE = 1.5
+"""Budget over which a design in closed form is not replayed, by that budget [1]."""
+PROOFS = 40
+"""Steps down from a rate that one replay keeps to one that all do [1]."""
+REPAIRS = 24
 """Machines added one by one to a design that a replay refutes [1]."""
 COARSE = 24
 """Machines over the step in which they are added and taken away at first [1]."""
@@ -92,43 +96,43 @@ class Search:
 
     def _for_rate(self) -> Found:
         case, rate = self.case, self.case.demand.rate_per_s
-        split = case.inputs.split
-        fronts = [pair.frontier(rate, MOST_MACHINES) for pair in self.pairs]
-        every = [one for front in fronts for one in front if self._within(one.design)]
+        every = [one for pair in self.pairs for one in pair.frontier(rate, MOST_MACHINES)]
         if not every:
-            raise self._infeasible(rate, any(fronts))
-        every.sort(key=lambda one: one.design.key(split.objective))
-        made_sure = [self._made_sure(one.design, rate) for one in self._finalists(every)]
-        verified = self._ordered([one for one in made_sure if one is not None])
-        if not verified or not verified[0].kept:
-            nearest = verified[0] if verified else self.verify(every[0].design, rate)
-            raise _refuted(nearest)
+            raise self._infeasible(rate)
+        every.sort(key=lambda one: self._key(one.design))
+        # Replays may take machines away: a design a little beyond the budget is not lost yet.
+        near = [one for one in every if self._within(one.design, ALLOWANCE)] or every[:1]
+        verified = self._ordered([self._made_sure(one.design, rate) for one in self._finalists(near)])
+        if not verified[0].kept:
+            raise _refuted(verified[0])
+        affordable = [one for one in verified if self._within(one.design)]
+        if not affordable:
+            raise self._beyond(verified[0].design, rate)
         baselines = [one for offer in case.mixed if (one := self._least_mixed(offer, rate)) is not None]
-        return Found(pareto(every), verified, baselines, rate, replays=self.replays)
+        return Found(pareto(every, case.bought), affordable, baselines, rate, replays=self.replays)
 
     def _finalists(self, every: list[Predicted]) -> list[Predicted]:
         """The best design of each pair of kinds, then the next best of all."""
         most = self.case.inputs.split.finalists
         best = {one.design.pair: one for one in reversed(every)}
-        chosen = sorted(best.values(), key=lambda one: one.design.key(self.case.inputs.split.objective))[:most]
+        chosen = sorted(best.values(), key=lambda one: self._key(one.design))[:most]
         chosen += [one for one in every if one not in chosen][: most - len(chosen)]
         return chosen
 
-    def _made_sure(self, design: Design, rate: float) -> Verified | None:
+    def _made_sure(self, design: Design, rate: float) -> Verified:
         """The design by replay: with machines added until it keeps its promises, then without those it can spare."""
         found = self.verify(design, rate)
         for _ in range(REPAIRS):
-            if found.kept or not self._within(found.design):
+            if found.kept:
                 break
             found = self.verify(self._grown(found), rate)
-        if not found.kept:
-            return found
-        step = max(found.design.machines // COARSE, 1)
-        while step:
-            fewer = (self.verify(one, rate, only_if_kept=True) for one in self._smaller(found.design, step))
+        pair, step = self.pair_of(design), max(found.design.machines // COARSE, 1)
+        while found.kept and step:
+            fewer = (self.verify(one, rate, only_if_kept=True)
+                     for one in self._smaller(found.design, step) if pair.carries(one, rate))  # fmt: skip
             better = next((one for one in fewer if one.kept), None)
             found, step = (found, step // 2) if better is None else (better, step)
-        return self.verify(found.design, rate) if self._within(found.design) else None
+        return self.verify(found.design, rate)
 
     @staticmethod
     def _grown(found: Verified) -> Design:
@@ -145,7 +149,7 @@ class Search:
         return sorted((one for one in fewer if one.prompts > 0 and one.tokens > 0), key=self._key)
 
     def _key(self, design: Design) -> tuple[float, ...]:
-        return design.key(self.case.inputs.split.objective)
+        return self.case.bought(design).key(self.case.inputs.split.objective)
 
     def _ordered(self, verified: list[Verified]) -> list[Verified]:
         unique = {one.design.label: one for one in verified}
@@ -169,50 +173,60 @@ class Search:
 
     def _for_budget(self) -> Found:
         case = self.case
-        split = case.inputs.split
         near = case.demand.rate_per_s
-        chosen: list[tuple[float, Design]] = []
-        for pair in self.pairs:
-            line = self._line(pair.prompt, pair.token)
-            rates = {counts: pair.highest_rate(*counts, near) for counts in _thinned(line)}
-            if not rates or max(rates.values()) <= 0.0:
-                continue
-            best = max(rates, key=lambda counts: rates[counts])
-            around = [counts for counts in line if abs(counts[0] - best[0]) <= max(len(line) // 12, 2)]
-            rates |= {counts: pair.highest_rate(*counts, rates[best]) for counts in around}
-            best = max(rates, key=lambda counts: rates[counts])
-            chosen.append((rates[best], Design(pair.prompt, best[0], pair.token, best[1])))
-        if not chosen:
-            raise InfeasibleError("no design within the budget keeps the promises at any rate", code="E223",
-                                  hint="raise the budget, or relax the promises")  # fmt: skip
-        chosen.sort(key=lambda one: -one[0])
-        trial = self._trial(near)
-        rates_by: dict[str, float] = {}
-        designs = [design for _, design in chosen[: split.finalists]]
-        designs += [design for offer in case.mixed if (design := self._mixed_within(offer)) is not None]
-        guesses = {design.label: rate for rate, design in chosen}
-        for design in designs:
-            found = max_rate(design.cluster, trial, guess_per_s=guesses.get(design.label, chosen[0][0]))
-            rates_by[design.label] = found.rate_per_s
-        splits = sorted((one for one in designs if one.token), key=lambda one: -rates_by[one.label])
-        if rates_by[splits[0].label] <= 0.0:
-            raise InfeasibleError("no design within the budget keeps the promises at any rate", code="E223",
-                                  hint="raise the budget, or relax the promises")  # fmt: skip
-        rate = rates_by[splits[0].label]
-        verified = [self.verify(design, rates_by[design.label]) for design in splits if rates_by[design.label] > 0]
-        baselines = [self.verify(design, rates_by[design.label]) for design in designs
-                     if design.token is None and rates_by[design.label] > 0]  # fmt: skip
-        predicted = []
-        for value, design in chosen:
-            predicted.append(self.pair_of(design).predict(design.prompts, design.tokens, value))
-        return Found(predicted, verified, baselines, rate, rates_by, self.replays)
+        predicted = [one for pair in self.pairs if (one := self._best_of_line(pair, near)) is not None]
+        if not predicted:
+            raise self._infeasible(1.0)
+        predicted.sort(key=lambda one: -one[0])
+        # All designs face the same requests, drawn at about the rate that they will come to.
+        base = predicted[0][0]
+        loads = tuple(Load(self.requests(seed, base), self._alone(seed, base)) for seed in self._seeds())
+        trial = Trial(loads, case.limits, case.policy, simulator_tbt=case.simulator)
+        designs = [(rate, one.design) for rate, one in predicted[: case.inputs.split.finalists]]
+        designs += [(base, design) for offer in case.mixed if (design := self._mixed_within(offer)) is not None]
+        rates: dict[str, float] = {}
+        checked = []
+        for guess, design in designs:
+            highest = max_rate(design.cluster, trial, guess_per_s=guess)
+            proved = self._proved(design, min(highest.by_load), base)
+            if proved is not None:
+                rates[design.label] = proved[0]
+                checked.append(proved[1])
+        checked.sort(key=lambda one: -rates[one.design.label])
+        splits = [one for one in checked if one.design.token is not None]
+        if not splits:
+            raise self._infeasible(1.0)
+        rate = rates[splits[0].design.label]
+        baselines = [one for one in checked if one.design.token is None]
+        return Found([one for _, one in predicted], splits, baselines, rate, rates, self.replays)
 
-    def _trial(self, rate: float) -> Trial:
-        case = self.case
-        loads = []
-        for seed in self._seeds():
-            loads.append(Load(self.requests(seed, rate), self._alone(seed, rate)))
-        return Trial(tuple(loads), case.limits, case.policy, simulator_tbt=case.simulator)
+    def _best_of_line(self, pair: Pair, near: float) -> tuple[float, Predicted] | None:
+        """The split of the budget with the highest rate in closed form; None where none keeps the promises."""
+        line = self._line(pair.prompt, pair.token)
+        rates = {counts: pair.highest_rate(*counts, near) for counts in _thinned(line)}
+        best = max(rates, key=lambda counts: rates[counts], default=None)
+        if best is None or rates[best] <= 0.0:
+            return None
+        reach = max(len(line) // 12, 2)
+        for counts in line:
+            if abs(counts[0] - best[0]) <= reach and counts not in rates:
+                rates[counts] = pair.highest_rate(*counts, rates[best])
+        best = max(rates, key=lambda counts: rates[counts])
+        return rates[best], pair.predict(*best, rates[best])
+
+    def _proved(self, design: Design, rate: float, base: float) -> tuple[float, Verified] | None:
+        """The highest rate, from one on downwards, that every replay of the base requests keeps, and those replays."""
+        for _ in range(PROOFS):
+            if rate <= 0.0 or not np.isfinite(rate):
+                return None
+            for seed in self._seeds():
+                # The same requests at another pace.
+                self._requests[seed, rate] = self.requests(seed, base).stretched(rate)
+            found = self.verify(design, rate)
+            if found.kept:
+                return rate, found
+            rate /= 1.0 + TOLERANCE
+        return None
 
     def _line(self, prompt: Offer, token: Offer) -> list[tuple[int, int]]:
         """Counts that use up the budget, one for each number of prompt machines."""
@@ -236,19 +250,25 @@ class Search:
         if split.budget_machines is not None:
             rest.append(float(split.budget_machines - count))
         least = min(rest, default=float("nan"))
-        return int(np.floor(least + 1e-9)) if np.isfinite(least) else 0
+        count = int(np.floor(least + 1e-9)) if np.isfinite(least) else 0
+        while count > 0:
+            design = beside._replace(token=kind, tokens=count) if beside else Design(kind, count)
+            if self._within(design, 1.0 + 1e-9):
+                break
+            count -= 1
+        return max(count, 0)
 
     def _mixed_within(self, offer: Offer) -> Design | None:
         count = self._room(offer)
         return Design(offer, count) if count >= 1 else None
 
-    def _within(self, design: Design) -> bool:
-        """Whether a design stays within the budget, where there is one."""
-        split = self.case.inputs.split
-        budgets = [(split.budget_usd_per_h.value, design.usd_per_h)] if split.budget_usd_per_h else []
-        budgets += [(1e3 * split.budget_kw.value, design.power_w)] if split.budget_kw else []
-        budgets += [(float(split.budget_machines), float(design.machines))] if split.budget_machines else []
-        return all(value <= most for most, value in budgets)
+    def _within(self, design: Design, allowance: float = 1.0) -> bool:
+        """Whether a design with its spares stays within the budget, where there is one."""
+        split, bought = self.case.inputs.split, self.case.bought(design)
+        budgets = [(split.budget_usd_per_h.value, bought.usd_per_h)] if split.budget_usd_per_h else []
+        budgets += [(1e3 * split.budget_kw.value, bought.power_w)] if split.budget_kw else []
+        budgets += [(float(split.budget_machines), float(bought.machines))] if split.budget_machines else []
+        return all(value <= most * allowance for most, value in budgets)
 
     # --- replays ---
 
@@ -304,27 +324,29 @@ class Search:
 
     # --- nothing keeps the promises ---
 
-    def _infeasible(self, rate: float, beyond_budget: bool) -> InfeasibleError:
-        """No design in closed form: which promise no number of machines can keep, or what the budget lacks."""
-        if beyond_budget:
-            every = [one for pair in self.pairs for one in pair.frontier(rate, MOST_MACHINES)]
-            best = min(every, key=lambda one: self._key(one.design)).design
-            return InfeasibleError(
-                f"no design within the budget keeps the promises at {rate:g} requests/s; the nearest is {best.label}: "
-                f"{best.usd_per_h:,.0f} USD/h, {best.power_w / 1e3:,.0f} kW, {best.machines} machines",
-                code="E223",
-                hint="raise the budget to that, or relax the promises",
-            )
+    def _beyond(self, design: Design, rate: float) -> InfeasibleError:
+        """The best design is beyond the budget."""
+        bought = self.case.bought(design)
+        usd = f"{bought.usd_per_h:,.2f} USD/h, " if np.isfinite(bought.usd_per_h) else ""
+        return InfeasibleError(
+            f"no design within the budget keeps the promises at {rate:g} requests/s; the nearest is {design.label}: "
+            f"{usd}{bought.power_w / 1e3:,.1f} kW, {bought.machines} machines, spares included",
+            code="E223",
+            hint="raise the budget to that, or relax the promises",
+        )
+
+    def _infeasible(self, rate: float) -> InfeasibleError:
+        """No design in closed form: which promise no number of machines can keep."""
         nearest, misses = None, None
         for pair in self.pairs:
             one = pair.predict(MOST_MACHINES, MOST_MACHINES, rate)
             binding = one.judged.binding
             if binding is not None and (misses is None or binding.slack > misses.slack):
                 nearest, misses = one.design, binding
-        if nearest is None or misses is None or misses.slack > 0:
+        if nearest is None or misses is None or misses.slack > 0 or not np.isfinite(misses.value):
             return InfeasibleError(
-                f"no design of up to {MOST_MACHINES:,} machines of a kind carries {rate:g} requests/s", code="E223",
-                hint="lower workload.requests_per_s, or name larger machines",
+                f"no design of up to {MOST_MACHINES:,} machines of a kind, or within the budget, carries {rate:g} "
+                "requests/s", code="E223", hint="lower workload.requests_per_s, or name larger machines",
             )  # fmt: skip
         return InfeasibleError(
             f"no number of machines keeps {misses.limit.name}: the nearest, {nearest.pair}, comes to "

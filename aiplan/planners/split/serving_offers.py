@@ -39,7 +39,7 @@ class Timed:
     kv_bytes_per_token : cache of a token at the mean prompt, all devices, each value once [B]
     prompt_w, token_w : power of one accelerator in prefill and in decode steps [W]
     room_sequences : requests of mean length that memory holds [1]
-    source : of the time model's constants
+    source, grade : of the time model's constants
     token_error : P90 of measured over computed time per token; 1 where not measured [1]
     """
 
@@ -49,6 +49,7 @@ class Timed:
     token_w: float
     room_sequences: float
     source: str
+    grade: str
     token_error: float
 
 
@@ -97,6 +98,7 @@ def timed(shelf: Shelf, row: Row, name: str, link_bytes_per_s: float, most_token
         token_w=float(min(phases.decode_w[0], cap)),
         room_sequences=sequences,
         source=calibration.source,
+        grade=calibration.grade,
         token_error=_token_error(calibration, asked, shelf),
     )
 
@@ -142,13 +144,8 @@ def _kv_bytes(deployment: Deployment, tokens: float) -> float:
 
 def profile_by_roofline(
     catalog: Catalog, entry: Any, found: Any, name: str, most_tokens: int, most_batch: int
-) -> tuple[Machine, float]:
-    """A profile's machine with times of the serving model: 16-bit weights, the profile's tensor parallelism.
-
-    Returns
-    -------
-    The machine, and bytes of cache per token.
-    """
+) -> Timed:
+    """A profile's machine with times of the serving model: 16-bit weights, the profile's tensor parallelism."""
     from aiplan.planners.split.offers import CAP_FRACTION, link_bytes_per_s
 
     shelf, count = Shelf(catalog), float(found.accelerator_count)
@@ -156,5 +153,4 @@ def profile_by_roofline(
     if found.scaled_from:
         cap = CAP_FRACTION * catalog.get("accelerators", found.accelerator).tdp_w.value
     row = Row(entry.model, found.accelerator, "bf16", "vllm", n_gpus=count, tp=float(found.tensor_parallel), cap_w=cap)
-    result = timed(shelf, row, name, link_bytes_per_s(catalog, found.server, count), most_tokens, most_batch)
-    return result.machine, result.kv_bytes_per_token
+    return timed(shelf, row, name, link_bytes_per_s(catalog, found.server, count), most_tokens, most_batch)
