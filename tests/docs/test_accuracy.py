@@ -85,13 +85,16 @@ def test_everything_not_reproduced_is_listed() -> None:
 
 
 def test_the_number_of_checks_is_as_stated() -> None:
-    from aiplan.planners.energy.validation import CHECKS, NOT_REPRODUCED
+    from aiplan.planners.energy import validation as energy
+    from aiplan.planners.split import validation as split
 
-    printed = sum(check.evidence == "published" for check in CHECKS)
-    pattern = r"(\d+) of (\d+) expected values[^.]*?(\d+) [^.]*?printed[^.]*?(\d+) [^.]*?(?:derived|computed)"
-    stated = number(README.read_text(encoding="utf-8"), pattern)
-    assert stated == (len(CHECKS), len(CHECKS), printed, len(CHECKS) - printed)
-    assert len(NOT_REPRODUCED) == 10
+    checks = [*energy.CHECKS, *split.CHECKS]
+    kinds = [sum(check.evidence == kind for check in checks) for kind in ("published", "second-hand", "derived")]
+    pattern = r"(\d+) of (\d+) expected values are met: (\d+) printed in a source, (\d+) read at second hand and (\d+)"
+    text = README.read_text(encoding="utf-8")
+    assert number(text, pattern) == (len(checks), len(checks), *kinds)
+    missing = len(energy.NOT_REPRODUCED) + len(split.NOT_REPRODUCED)
+    assert number(text, r"(\d+) more are not reproduced") == (missing,)
 
 
 @pytest.mark.parametrize("page", [README, ENERGY], ids=lambda page: page.name)
@@ -205,3 +208,28 @@ def test_the_stated_error_of_the_time_model_is_the_measured_one(page: Path, accu
         known = [found.get(f"worst_{group}_median") for group in ("model", "hardware")]
         for stated, measured in zip(worst, (one for one in known if one is not None), strict=False):
             assert stated == pytest.approx(measured, abs=0.011), start
+
+
+def test_the_stated_error_of_the_profiles_is_that_of_left_out_points() -> None:
+    from aiplan.catalog.loader import Catalog
+    from aiplan.planners.split.curves import decode_left_out, decode_way, prompt_left_out
+    from aiplan.planners.split.profile_machines import decode_cells, prompt_cells
+
+    page = (ROOT / "docs" / "split.md").read_text(encoding="utf-8")
+    steps, prompts, worst = number(
+        page, r"steps are missed by ([\d.]+) % and prompts by ([\d.]+) % on average \(BLOOM on A100: ([\d.]+) %\)"
+    )
+    catalog = Catalog()
+    measured = {
+        (name, machine): found
+        for name in ("splitwise-bloom-176b", "splitwise-llama2-70b")
+        for machine, found in catalog.get("profiles", name).machines.items()
+        if found.scaled_from is None
+    }
+    by_machine = {key: float(np.mean(prompt_left_out(*prompt_cells(found)))) for key, found in measured.items()}
+    every = np.concatenate([prompt_left_out(*prompt_cells(found)) for found in measured.values()])
+    assert 100 * float(np.mean(every)) == pytest.approx(prompts, abs=0.1)
+    assert 100 * by_machine["splitwise-bloom-176b", "dgx-a100"] == pytest.approx(worst, abs=0.1)
+    steps_measured = [decode_cells(found.decode_by_batch) for found in measured.values()]
+    left = np.concatenate([decode_left_out(*cells, decode_way(*cells)) for cells in steps_measured])
+    assert 100 * float(np.mean(left)) == pytest.approx(steps, abs=0.1)

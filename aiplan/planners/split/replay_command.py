@@ -9,6 +9,7 @@ import typer
 
 from aiplan.planners.door import (
     CatalogOption,
+    ExplainOption,
     ForceOption,
     FormatOption,
     OutputOption,
@@ -61,6 +62,7 @@ def replay(
     output: OutputOption = None,
     table: TableOption = None,
     catalog: CatalogOption = None,
+    explain: ExplainOption = None,
     force: ForceOption = False,
     stamp: StampOption = False,
 ) -> None:  # fmt: skip
@@ -85,7 +87,7 @@ def replay(
     report = replay_report(result, shelf)
     if stamp:
         report = replace(report, stamp=now())
-    emit(report, format_=format_, output=output, table=table, force=force, read=(asked.trace,))
+    emit(report, format_=format_, output=output, table=table, explain=explain, force=force, read=(asked.trace,))
 
 
 def _asked(

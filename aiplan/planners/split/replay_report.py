@@ -11,7 +11,7 @@ from aiplan.planners.arrays import Array
 from aiplan.planners.split.phase_energy import phase_joules
 from aiplan.planners.split.replay_plan import REFERENCE, ReplayResult
 from aiplan.planners.split.replay_state import MIXED_POOL, PROMPT_POOL, TOKEN_POOL
-from aiplan.planners.split.slo import METRICS, PERCENTILES, Judged, Times, percentile
+from aiplan.planners.split.slo import METRICS, PERCENTILES, Judged, Times, of_ordered
 from aiplan.report.model import Axis, Cell, Chart, Column, Line, Mark, Origin, Report, Series, Table, Warn
 
 if TYPE_CHECKING:
@@ -91,10 +91,10 @@ def quantile_lines(seen: Times, grade: str, sources: tuple[str, ...], *, simulat
     """``ttft_p50_s`` to ``e2e_p99_s``."""
     out = []
     for metric in METRICS:
-        values = _known(getattr(seen, f"{metric}_s"))
+        values = ordered(seen, metric)
         formula = "(E2E - TTFT) / N, by request" if metric == "tbt" and simulator else FORMULAS[metric]
         for at in PERCENTILES:
-            value = number(percentile(values, at)) if len(values) else None
+            value = number(of_ordered(values, at)) if len(values) else None
             out.append(
                 Line(f"{metric}_p{at}_s", f"{LABELS[metric]}, P{at}", value, "s", grade=grade, sources=sources,
                      formula=formula)
@@ -102,8 +102,10 @@ def quantile_lines(seen: Times, grade: str, sources: tuple[str, ...], *, simulat
     return out
 
 
-def _known(values: Array) -> Array:
-    return values[~np.isnan(values)]
+def ordered(seen: Times, metric: str) -> Array:
+    """One of the three times of the requests that have it, in order: sorted once, however many percentiles follow."""
+    values: Array = getattr(seen, f"{metric}_s")
+    return np.sort(values[~np.isnan(values)])
 
 
 def _lines(result: ReplayResult, profile: object) -> list[Line]:
@@ -194,9 +196,9 @@ def _machines(result: ReplayResult) -> Table:
 
 def distribution_table(seen: Times) -> Table:
     """Percentiles of the three times, for spreadsheets."""
-    known = {metric: np.sort(_known(getattr(seen, f"{metric}_s"))) for metric in METRICS}
+    known = {metric: ordered(seen, metric) for metric in METRICS}
     rows = tuple(
-        (float(at), *(number(percentile(known[metric], at)) if len(known[metric]) else None for metric in METRICS))
+        (float(at), *(number(of_ordered(known[metric], at)) if len(known[metric]) else None for metric in METRICS))
         for at in SHARES
     )
     columns = (Column("percentile", "percentile", "%", keep=True),
@@ -208,12 +210,12 @@ def distribution_charts(seen: Times, limits: dict[str, list[tuple[float, str]]])
     """How TTFT and TBT spread over requests, with limits in seconds as lines."""
     charts = []
     for metric in ("ttft", "tbt"):
-        values = np.sort(_known(getattr(seen, f"{metric}_s")))
+        values = ordered(seen, metric)
         values = values[np.isfinite(values) & (values > 0)]
         if not len(values):
             continue
         levels = np.concatenate([np.arange(1, 100), [99.5, 99.9]])
-        x = tuple(percentile(values, float(at)) for at in levels)
+        x = tuple(of_ordered(values, float(at)) for at in levels)
         charts.append(
             Chart(
                 f"{metric}_distribution",
