@@ -111,8 +111,23 @@ class _Builder:
         decode_model = inputs.serving.decode_model if profile else "roofline"
         policy = policy_of(decode_model, layer_wise=inputs.transfer.layer_wise, sync_s=sync)
         self._inactive()
-        return Case(inputs, name, *(pools[role] for role in POOLS), reference, limits, policy, demand, utilisation,
-                    pue, parameters, self.times, self._reserve(), self.warnings)  # fmt: skip
+        return Case(
+            inputs=inputs,
+            model_name=name,
+            prompt=pools["prompt"],
+            token=pools["token"],
+            mixed=pools["mixed"],
+            reference=reference,
+            limits=limits,
+            policy=policy,
+            demand=demand,
+            utilisation=utilisation,
+            pue=pue,
+            parameters=parameters,
+            times=self.times,
+            reserve=self._reserve(),
+            warnings=self.warnings,
+        )
 
     def _reserve(self) -> Reserve | None:
         failures = self.inputs.failures
