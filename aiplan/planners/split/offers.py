@@ -68,7 +68,7 @@ class Watts:
     provisioned_w: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Offer:
     """A machine that can be had.
 

@@ -31,7 +31,7 @@ CHUNK = 100_000
 """Requests between two looks at the progress bar [1]."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Machine:
     """What a kind of machine takes for prompts and tokens, as tables over whole numbers.
 
