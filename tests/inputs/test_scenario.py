@@ -83,7 +83,7 @@ def test_a_mistyped_name_gets_a_suggestion() -> None:
     assert (caught.value.code, caught.value.hint) == ("E111", "did you mean 'frontier-chat'?")
     with pytest.raises(InputError) as caught:
         find_scenario("zzz")
-    assert "shipped scenarios: frontier-chat" in caught.value.hint
+    assert "shipped scenarios: deepseek-2025, frontier-chat" in caught.value.hint
 
 
 @pytest.mark.parametrize("text", ["", "x" * 5000, "a/" * 3000, "~", "\x00", "con\nfig"])
