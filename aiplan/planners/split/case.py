@@ -110,6 +110,7 @@ class _Builder:
         sync = number(parameters, "transfer.sync_s", "least cost of a transfer", inputs.transfer.sync_s, SYNC_S)
         decode_model = inputs.serving.decode_model if profile else "roofline"
         policy = policy_of(decode_model, layer_wise=inputs.transfer.layer_wise, sync_s=sync)
+        reserve = self._reserve()
         self._inactive()
         return Case(
             inputs=inputs,
@@ -125,7 +126,7 @@ class _Builder:
             pue=pue,
             parameters=parameters,
             times=self.times,
-            reserve=self._reserve(),
+            reserve=reserve,
             warnings=self.warnings,
         )
 
@@ -188,8 +189,9 @@ class _Builder:
             vain += [f"workload.{name}" for name in ("arrival_cv2", "duration_s") if name in given["workload"]]
         if vain:
             self.warnings.append(Warn("W-SPLIT-INACTIVE", f"nothing reads {', '.join(vain)} here", vain[0]))
-        drawn = [path for path in self.parameters.uncertain() if not path.startswith("workload.")]
-        own = [path for path in drawn if not path.startswith(("servers.", "accelerators.", "profiles.", "workloads."))]
+        spreads = ("workload.input_tokens", "workload.output_tokens")
+        catalog = ("servers.", "accelerators.", "profiles.", "workloads.")
+        own = [path for path in self.parameters.uncertain() if path not in spreads and not path.startswith(catalog)]
         if own:
             self.warnings.append(Warn("W-SPLIT-MEDIAN", f"{', '.join(own)} {'is' if len(own) == 1 else 'are'} taken at "
                                       "the median: designs are not sampled", own[0]))  # fmt: skip
@@ -209,6 +211,7 @@ class _Builder:
                              f"one of {', '.join(known)}")  # fmt: skip
             if name not in found:
                 one = profile_offer(self.catalog, profile, name, inputs.serving.decode_model)
+                self._powered(profile, entry, name)
                 found[name] = self._priced(one, entry.machines[name].usd_per_h, profile)
             return found[name]
 
@@ -223,6 +226,19 @@ class _Builder:
                                       "those of another machine, scaled", "hardware"))  # fmt: skip
         self.times = (entry.source, "assumption" if scaled else entry.grade)
         return self.catalog.get("models", entry.model).name, pools, reference
+
+    def _powered(self, profile: str, entry: Any, name: str) -> None:
+        """Keep what the power of a profile's machine rests on."""
+        machine = entry.machines[name]
+        if machine.provisioned_w is not None:
+            path = f"profiles.{profile}.machines.{name}.provisioned_w"
+            self.parameters.add(path, f"power set aside for {name}", machine.provisioned_w)
+        if machine.server is not None:
+            server = self.catalog.get("servers", machine.server)
+            path = f"servers.{machine.server}.host_power_w"
+            self.parameters.add(path, f"host power of {server.name}", server.host_power_w)
+        chip = self.catalog.get("accelerators", machine.accelerator)
+        self.parameters.add(f"accelerators.{machine.accelerator}.tdp_w", f"TDP of {chip.name}", chip.tdp_w)
 
     def _model(self, wanted: str) -> tuple[str, dict[str, list[Offer]], Offer | None]:
         inputs, serving, hardware = self.inputs, self.inputs.serving, self.inputs.hardware
@@ -296,6 +312,7 @@ class _Builder:
                       entry.max_power_w.value * count / seats - saved)  # fmt: skip
         self.parameters.add(f"servers.{server}.max_power_w", f"rated power of {entry.name}", entry.max_power_w)
         self.parameters.add(f"servers.{server}.host_power_w", f"host power of {entry.name}", entry.host_power_w)
+        self.parameters.add(f"accelerators.{entry.accelerator}.tdp_w", f"TDP of {chip.name}", chip.tdp_w)
         self.times = (found.source, found.grade)
         offer = Offer(name, found.machine, entry.accelerator, float(count), server, seats / count, None, watts,
                       kv_bytes_per_token=found.kv_bytes_per_token, token_error=found.token_error)  # fmt: skip

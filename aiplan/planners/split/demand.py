@@ -18,8 +18,8 @@ from aiplan.resources import find_trace
 if TYPE_CHECKING:
     from aiplan.catalog.loader import Catalog
 
-LEAST_REQUESTS = 500
-"""Requests of a replay below which it lasts longer than asked: a P99 of fewer means nothing [1]."""
+LEAST_REQUESTS = 750
+"""Requests expected of a replay below which it lasts longer than asked: a P99 of fewer means nothing [1]."""
 
 
 @dataclass(slots=True)
@@ -46,10 +46,10 @@ class Demand:
     profile: Profile | None = None
 
     def requests(self, seed: int, rate_per_s: float) -> Requests:
-        """The requests of one replay, `LEAST_REQUESTS` or more; a trace's at its own times, stretched to the rate."""
+        """The requests of one replay, `LEAST_REQUESTS` or more expected; a trace's at its own times, stretched."""
         if self.trace is not None:
             return self._cached(self.trace.stretched(rate_per_s))
-        lasting = max(self.duration_s, 1.5 * LEAST_REQUESTS / rate_per_s)
+        lasting = max(self.duration_s, LEAST_REQUESTS / rate_per_s)
         return self._cached(generate(seed, Arrivals(rate_per_s, self.cv2), self.lengths, duration_s=lasting))
 
     def sample(self, seed: int, count: int) -> Requests:

@@ -185,8 +185,8 @@ def _lines(result: Result, records: tuple[InputRecord, ...]) -> list[Line]:
 
 _LOAD = ("workload.", "workloads.")
 _ASKED = ("slo.", "slowdown.", "split.", "transfer.")
-_PRICE = ("accelerators.", "profiles.")
-_POWER = ("servers.", "facility.")
+_PRICE = ("usd_per_h",)
+_POWER = ("provisioned_w", "max_power_w", "host_power_w", "tdp_w", "facility.")
 _SPARES = ("failures.",)
 RESTS_ON: dict[str, tuple[str, ...]] = {
     "spare_prompt_machines": (*_LOAD, *_ASKED, *_SPARES),
@@ -203,14 +203,25 @@ RESTS_ON: dict[str, tuple[str, ...]] = {
     "energy_idle_wh": (*_POWER, *_LOAD),
     "requests_per_s": ("workload.requests_per_s", "workload.peak_to_mean"),
 }
-"""Inputs of a line by the start of their paths; the others rest on the load, what is asked, and times alone."""
+"""Inputs of a line by the start (with a dot) or the end of their paths; the others rest on the load, what is asked,
+and times alone."""
+
+
+def _matches(path: str, part: str) -> bool:
+    return path.startswith(part) if "." in part else path.endswith(part)
 
 
 def _rests_on(name: str, result: Result, records: tuple[InputRecord, ...]) -> tuple[Any, str, tuple[str, ...]]:
     """Paths, worst grade and sources of what a line is computed from; every line but the rate rests on the times."""
-    used = [record for record in records if record.path.startswith(RESTS_ON.get(name, (*_LOAD, *_ASKED)))]
+    rate = result.case.inputs.split.objective == "rate"
+    parts = RESTS_ON.get(name, (*_LOAD, *_ASKED))
+    if rate:
+        # The rate that a scenario gives is where the search begins, no more.
+        parts = (*_LOAD, *_ASKED) if name == "requests_per_s" else parts
+        records = tuple(record for record in records if record.path != "workload.requests_per_s")
+    used = [record for record in records if any(_matches(record.path, part) for part in parts)]
     source, grade = result.case.times
-    timed = name != "requests_per_s" or result.case.inputs.split.objective == "rate"
+    timed = name != "requests_per_s" or rate
     grades = [record.grade for record in used] + ([grade] if timed else [])
     sources = dict.fromkeys([*([source] if timed else []), *(one for record in used for one in record.sources)])
     return tuple(record.path for record in used), worst_grade(grades), tuple(sources)
