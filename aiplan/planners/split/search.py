@@ -12,7 +12,7 @@ from aiplan.planners.split.case import Case
 from aiplan.planners.split.compiled import worth_compiling
 from aiplan.planners.split.design import Design, Pair, Predicted, Verified, pareto
 from aiplan.planners.split.offers import Offer
-from aiplan.planners.split.rate_search import TOLERANCE, Load, Trial, backlog_limit, max_rate
+from aiplan.planners.split.rate_search import TOLERANCE, Limiting, Load, Trial, backlog_limit, best_split, max_rate
 from aiplan.planners.split.replay import replay
 from aiplan.planners.split.slo import Limit, Times, alone, judge, times
 from aiplan.planners.split.workload import Requests
@@ -182,15 +182,17 @@ class Search:
         base = predicted[0][0]
         loads = tuple(Load(self.requests(seed, base), self._alone(seed, base)) for seed in self._seeds())
         trial = Trial(loads, case.limits, case.policy, simulator_tbt=case.simulator)
-        designs = [(rate, one.design) for rate, one in predicted[: case.inputs.split.finalists]]
-        designs += [(base, design) for offer in case.mixed if (design := self._mixed_within(offer)) is not None]
+        highest = [self._best_near(one.design, trial, rate) for rate, one in predicted[: case.inputs.split.finalists]]
+        for offer in case.mixed:
+            design = self._mixed_within(offer)
+            if design is not None:
+                highest.append((design, max_rate(design.cluster, trial, guess_per_s=base)))
         rates: dict[str, float] = {}
         checked = []
-        for guess, design in designs:
-            highest = max_rate(design.cluster, trial, guess_per_s=guess)
-            proved = self._proved(design, min(highest.by_load), base)
+        for tried, limiting in highest:
+            proved = self._proved(tried, min(limiting.by_load), base)
             if proved is not None:
-                rates[design.label] = proved[0]
+                rates[tried.label] = proved[0]
                 checked.append(proved[1])
         checked.sort(key=lambda one: -rates[one.design.label])
         splits = [one for one in checked if one.design.token is not None]
@@ -199,6 +201,18 @@ class Search:
         rate = rates[splits[0].design.label]
         baselines = [one for one in checked if one.design.token is None]
         return Found([one for _, one in predicted], splits, baselines, rate, rates, self.replays)
+
+    def _best_near(self, design: Design, trial: Trial, rate: float) -> tuple[Design, Limiting]:
+        """The best split by replay, in which pools help each other out, near the best in closed form: of those within a
+        per cent of each other the one that borrows least."""
+        pair = self.pair_of(design)
+        line = self._line(pair.prompt, pair.token)
+        reach = max(len(line) // 8, 2)
+        near = [counts for counts in line if abs(counts[0] - design.prompts) <= reach]
+        tried = best_split(near, lambda prompts, tokens: design.with_counts(prompts, tokens).cluster, trial,
+                           stride=max(reach // 3, 1), guess_per_s=rate).steadiest()  # fmt: skip
+        found = design.with_counts(tried.prompt, tried.token)
+        return found, tried.limiting or max_rate(found.cluster, trial, guess_per_s=rate)
 
     def _best_of_line(self, pair: Pair, near: float) -> tuple[float, Predicted] | None:
         """The split of the budget with the highest rate in closed form; None where none keeps the promises."""
