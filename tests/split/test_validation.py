@@ -138,7 +138,7 @@ def test_the_papers_designs(shared_data: Path) -> None:
 @compiled_only
 def test_the_papers_splits_and_ratios(shared_data: Path, results: Results) -> None:
     checks = validation_data.data_checks(CATALOG, shared_data)
-    assert len(checks) == 8
+    assert len(checks) == 10
     assert {check.evidence for check in checks} == {"second-hand"}
     for check in checks:
         assert check.got(results) == pytest.approx(check.expected, rel=check.tolerance), check.what

@@ -94,12 +94,6 @@ NOT_REPRODUCED: tuple[NotReproduced, ...] = (
         "second-hand; 7 % at the prices of the simulator's notebook, which differ from those of Table V",
     ),
     NotReproduced(
-        "Splitwise: split of HH at equal power, conversation",
-        "25 + 15",
-        PAPER,
-        "second-hand; pools of one machine help each other out, so that 25 to 38 prompt machines do as well within 1 %",
-    ),
-    NotReproduced(
         "Splitwise: splits of AA and HA at equal power, coding",
         "55 + 15, 35 + 8",
         PAPER,
