@@ -20,8 +20,6 @@ from aiplan.planners.split.lengths import (
     Joint,
     QuantileLengths,
     constant_lengths,
-    lognormal_by_mean,
-    lognormal_by_quantiles,
 )
 from aiplan.planners.split.workload import generate, statistics
 from aiplan.uncertainty.distributions import Uniform
@@ -125,14 +123,6 @@ def test_quantiles_that_contradict_themselves_are_refused(arguments: tuple[Any, 
 # --- other lengths ----------------------------------------------------------------------------------------------------
 
 
-def test_lognormal_lengths_meet_what_they_are_made_from() -> None:
-    drawn = lognormal_by_quantiles(1000, 4000).sample(generator(), 200_000)
-    assert np.quantile(drawn, [0.5, 0.95]) == pytest.approx([1000, 4000], rel=0.01)
-    drawn = lognormal_by_mean(1000, 1.5).sample(generator(), 400_000)
-    assert drawn.mean() == pytest.approx(1000, rel=0.01)
-    assert drawn.std() / drawn.mean() == pytest.approx(1.5, rel=0.05)
-
-
 def test_lengths_are_whole_and_inside_their_bounds() -> None:
     drawn = DistributionLengths(Uniform(0.0, 40.0), 5, 30).sample(generator(), 10_000)
     assert drawn.dtype == np.int32
@@ -145,18 +135,6 @@ def test_lengths_are_whole_and_inside_their_bounds() -> None:
 def test_bounds_of_lengths_must_be_in_order(low: int) -> None:
     with pytest.raises(ValueError, match="must hold"):
         DistributionLengths(Uniform(1, 2), low, 30)
-
-
-@pytest.mark.parametrize("pair", [(0, 5), (5, 5), (6, 5), (1, math.inf), (math.nan, 4)])
-def test_a_lognormal_needs_rising_quantiles(pair: tuple[float, float]) -> None:
-    with pytest.raises(ValueError, match="0 < p50 < p95"):
-        lognormal_by_quantiles(*pair)
-
-
-@pytest.mark.parametrize("pair", [(0, 1), (10, 0), (-1, 1), (math.inf, 1), (10, math.nan)])
-def test_a_lognormal_needs_a_positive_mean_and_cv(pair: tuple[float, float]) -> None:
-    with pytest.raises(ValueError, match="must be positive"):
-        lognormal_by_mean(*pair)
 
 
 def test_a_trace_is_drawn_again_jointly_or_not() -> None:

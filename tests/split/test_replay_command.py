@@ -160,7 +160,7 @@ def test_requests_at_one_moment(tmp_path: Path, text: str) -> None:
 # ---- what it refuses ----
 
 
-def refused(outcome: Any, code: str, *says: str) -> None:
+def assert_refused(outcome: Any, code: str, *says: str) -> None:
     assert outcome.code == 2
     assert outcome.out == ""
     assert outcome.raw_characters == []
@@ -185,19 +185,19 @@ def refused(outcome: Any, code: str, *says: str) -> None:
     ],
 )
 def test_a_bad_row_is_refused_where_it_stands(tmp_path: Path, text: str, code: str, at: str, says: str) -> None:
-    refused(of_text(tmp_path, text, "--mixed", "dgx-h100:1"), code, f"trace.csv{at}", says)
+    assert_refused(of_text(tmp_path, text, "--mixed", "dgx-h100:1"), code, f"trace.csv{at}", says)
 
 
 def test_every_bad_row_is_told(tmp_path: Path) -> None:
     done = of_text(tmp_path, "-1,0,0\n-2,5,6\n", "--mixed", "dgx-h100:1")
-    refused(done, "E176")
+    assert_refused(done, "E176")
     assert done.err.count("error[") >= 4
     assert "problems found" in done.err
 
 
 def test_a_prompt_longer_than_memory_is_refused(tmp_path: Path) -> None:
     done = of_text(tmp_path, "1,50,6\n2,90000,6\n3,90000,6\n", "--mixed", "dgx-h100:1")
-    refused(done, "E221", "request 2 of", "and 1 more", "90,006 tokens", "dgx-h100 has room for 89,235", "leave")
+    assert_refused(done, "E221", "request 2 of", "and 1 more", "90,006 tokens", "dgx-h100 has room for 89,235", "leave")
 
 
 def test_damaged_and_missing_files_are_refused(tmp_path: Path) -> None:
@@ -205,12 +205,16 @@ def test_damaged_and_missing_files_are_refused(tmp_path: Path) -> None:
     whole = of_text(tmp_path, packed, "--mixed", "dgx-h100:1", "--format", "json", name="all.csv.gz")
     assert values(whole)["requests"] == 3000
     cut = of_text(tmp_path, packed[: len(packed) // 2], "--mixed", "dgx-h100:1", name="cut.csv.gz")
-    refused(cut, "E179", "cut.csv.gz", "ends in the middle", "again")
-    refused(of_text(tmp_path, b"hello", "--mixed", "dgx-h100:1", name="bad.csv.gz"), "E179", "not compressed")
-    refused(of_text(tmp_path, bytes(range(256)), "--mixed", "dgx-h100:1"), "E174", "trace.csv:1:1")
-    refused(run("split", "replay", "--trace", "nowhere.csv", *BLOOM, "--mixed", "dgx-h100:1"), "E001", "nowhere.csv")
-    refused(run("split", "replay", "--trace", str(tmp_path), *BLOOM, "--mixed", "dgx-h100:1"), "E008", str(tmp_path))
-    refused(run("split", "replay", "--trace", "/dev/zero", *BLOOM, "--mixed", "dgx-h100:1"), "E008", "/dev/zero")
+    assert_refused(cut, "E179", "cut.csv.gz", "ends in the middle", "again")
+    assert_refused(of_text(tmp_path, b"hello", "--mixed", "dgx-h100:1", name="bad.csv.gz"), "E179", "not compressed")
+    assert_refused(of_text(tmp_path, bytes(range(256)), "--mixed", "dgx-h100:1"), "E174", "trace.csv:1:1")
+    assert_refused(
+        run("split", "replay", "--trace", "nowhere.csv", *BLOOM, "--mixed", "dgx-h100:1"), "E001", "nowhere.csv"
+    )
+    assert_refused(
+        run("split", "replay", "--trace", str(tmp_path), *BLOOM, "--mixed", "dgx-h100:1"), "E008", str(tmp_path)
+    )
+    assert_refused(run("split", "replay", "--trace", "/dev/zero", *BLOOM, "--mixed", "dgx-h100:1"), "E008", "/dev/zero")
 
 
 @pytest.mark.parametrize(
@@ -234,7 +238,7 @@ def test_damaged_and_missing_files_are_refused(tmp_path: Path) -> None:
     ],
 )
 def test_a_bad_cluster_is_refused(cluster: tuple[str, ...], code: str, says: str) -> None:
-    refused(run("split", "replay", "--trace", "conversation-synthetic", *BLOOM, *cluster), code, says)
+    assert_refused(run("split", "replay", "--trace", "conversation-synthetic", *BLOOM, *cluster), code, says)
 
 
 def test_both_pools_problems_are_told_at_once() -> None:
@@ -247,8 +251,8 @@ def test_both_pools_problems_are_told_at_once() -> None:
 
 def test_a_bad_profile_is_refused_with_a_suggestion() -> None:
     words = ("split", "replay", "--trace", "conversation-synthetic", "--mixed", "dgx-h100:1", "--profile")
-    refused(run(*words, "splitwise-bloom-176"), "E121", "did you mean splitwise-bloom-176b")
-    refused(run(*words, "nothing-like-it"), "E121", "aiplan catalog list profiles")
+    assert_refused(run(*words, "splitwise-bloom-176"), "E121", "did you mean splitwise-bloom-176b")
+    assert_refused(run(*words, "nothing-like-it"), "E121", "aiplan catalog list profiles")
 
 
 def test_missing_options_are_usage_errors() -> None:
@@ -260,5 +264,5 @@ def test_missing_options_are_usage_errors() -> None:
 
 def test_the_trace_is_never_overwritten(tmp_path: Path) -> None:
     done = of_text(tmp_path, "0,5,6\n1,5,6\n", "--mixed", "dgx-h100:1", "-o", str(tmp_path / "trace.csv"), "--force")
-    refused(done, "E202", "trace.csv")
+    assert_refused(done, "E202", "trace.csv")
     assert (tmp_path / "trace.csv").read_text(encoding="utf-8").startswith(HEADER)

@@ -16,7 +16,6 @@ import numpy.typing as npt
 from aiplan.planners.arrays import Array
 from aiplan.uncertainty.discrete import Constant
 from aiplan.uncertainty.distributions import Distribution
-from aiplan.uncertainty.unbounded import Lognormal
 
 Tokens = npt.NDArray[np.int32]
 
@@ -134,31 +133,6 @@ class DistributionLengths:
 def constant_lengths(tokens: int) -> DistributionLengths:
     """Every length the same [tokens]."""
     return DistributionLengths(Constant(tokens), tokens, tokens)
-
-
-def lognormal_by_quantiles(p50_tokens: float, p95_tokens: float, most: int = MAX_TOKENS) -> DistributionLengths:
-    """Lognormal lengths with a given median and 95th percentile [tokens]: sigma = ln(p95/p50)/1.645.
-
-    Raises ValueError unless 0 < p50 < p95.
-    """
-    if not 0.0 < p50_tokens < p95_tokens < math.inf:
-        raise ValueError(f"must hold: 0 < p50 < p95, got {p50_tokens:g} and {p95_tokens:g}")
-    return DistributionLengths(
-        Lognormal(math.log(p50_tokens), math.log(p95_tokens / p50_tokens) / Z95), most=min(most, MAX_TOKENS)
-    )
-
-
-def lognormal_by_mean(mean_tokens: float, cv: float, most: int = MAX_TOKENS) -> DistributionLengths:
-    """Lognormal lengths with a given mean [tokens] and coefficient of variation [1].
-
-    sigma^2 = ln(1 + cv^2), mu = ln(mean) - sigma^2/2. Raises ValueError unless both are positive.
-    """
-    if not (0.0 < mean_tokens < math.inf and 0.0 < cv < math.inf):
-        raise ValueError(f"mean and cv must be positive, got {mean_tokens:g} and {cv:g}")
-    variance = math.log1p(cv * cv)
-    return DistributionLengths(
-        Lognormal(math.log(mean_tokens) - variance / 2, math.sqrt(variance)), most=min(most, MAX_TOKENS)
-    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -204,6 +204,7 @@ class _Trace:
         return values
 
     def date_times(self, cells: Cells, sound: Flags) -> npt.NDArray[np.float64]:
+        """Times from the first row on [s], shape (rows,); complains of what is no date, and of centuries between."""
         seconds, nanos, odd = trace_cells.date_times(cells, 0, self.zone)
         for row in np.flatnonzero(odd):
             seconds[row], nanos[row], reason = trace_cells.read_date_time(cells.text(int(row), 0))
