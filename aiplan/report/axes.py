@@ -41,7 +41,7 @@ class Scale:
 
     def place(self, value: float) -> float:
         """Where a value stands: 0 at the low and 1 at the high end."""
-        return _between(self.low, self.high, _position(value, self.log))
+        return between(self.low, self.high, position(value, self.log))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +77,17 @@ def caption(axis: Axis) -> str:
     return f"{axis.label} ({axis.unit})" if axis.unit else axis.label
 
 
-def _position(value: float, log: bool) -> Decimal:
+def position(value: float, log: bool) -> Decimal:
+    """A value as it counts along an axis, exact, or its power of ten where ``log``."""
     if log:
         return Decimal(math.log10(value))
     # The shortest decimal that reads back as the value: 0.1 is to be a tenth, not a little more.
     return Decimal(float.__repr__(value)) if isinstance(value, float) else Decimal(value)
 
 
-def _between(low: Decimal, high: Decimal, position: Decimal) -> float:
-    return float((position - low) / (high - low))
+def between(low: Decimal, high: Decimal, value: Decimal) -> float:
+    """Where a position stands: 0 at ``low`` and 1 at ``high``."""
+    return float((value - low) / (high - low))
 
 
 def _label(value: Decimal, *, plain: bool, grouped: bool = True) -> str:
@@ -98,7 +100,8 @@ def _label(value: Decimal, *, plain: bool, grouped: bool = True) -> str:
     return f"{value.scaleb(-power).normalize():f}e{power}"
 
 
-def _linear(low: Decimal, high: Decimal, most: int, *, year: bool) -> Scale:
+def linear(low: Decimal, high: Decimal, most: int, *, year: bool = False) -> Scale:
+    """The axis from a round number at or below ``low`` to one at or above ``high``; years are whole."""
     if high - low <= max(abs(low), abs(high)) * FLAT:
         pad = max(abs(low), abs(high)) / 2
         low, high = (low - pad, high + pad) if pad else (Decimal(0), Decimal(1))
@@ -112,7 +115,7 @@ def _linear(low: Decimal, high: Decimal, most: int, *, year: bool) -> Scale:
     values = [step * (first + index) for index in range(int(last - first) + 1)]
     low, high = values[0], values[-1]
     plain = step.adjusted() > PLAIN_FROM and max(abs(low), abs(high)).adjusted() < PLAIN_TO
-    ticks = [Tick(_label(value, plain=plain, grouped=not year), _between(low, high, value)) for value in values]
+    ticks = [Tick(_label(value, plain=plain, grouped=not year), between(low, high, value)) for value in values]
     return Scale(low, high, False, tuple(ticks), even=True)
 
 
@@ -132,7 +135,7 @@ def _log(low: Decimal, high: Decimal, most: int) -> Scale:
     ticks = []
     for digit, power, place in kept:
         text = _label(Decimal(digit).scaleb(power), plain=PLAIN_FROM < power < PLAIN_TO)
-        ticks.append(Tick(text, _between(low, high, place)))
+        ticks.append(Tick(text, between(low, high, place)))
     return Scale(low, high, True, tuple(ticks), even=False)
 
 
@@ -148,9 +151,9 @@ def make_scale(axis: Axis, values: Iterable[float], most: int) -> Scale:
     >>> [tick.label for tick in make_scale(Axis("rate", "1/s", log=True), (3, 40_000), 6).ticks]
     ['10', '100', '1,000', '10,000']
     """
-    positions = [_position(value, axis.log) for value in values]
+    positions = [position(value, axis.log) for value in values]
     low, high = min(positions), max(positions)
-    return _log(low, high, most) if axis.log else _linear(low, high, most, year=axis.label.casefold() == "year")
+    return _log(low, high, most) if axis.log else linear(low, high, most, year=axis.label.casefold() == "year")
 
 
 def _placed(chart: Chart, x: float, y: float) -> bool:

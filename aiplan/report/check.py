@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 
-from aiplan.report.model import GRADES, Chart, Line, Report
+from aiplan.report.model import GRADES, Bars, Chart, HeatMap, Line, Picture, Report
 
 QUANTILES = ("p5", "p25", "p50", "p75", "p95")
 
@@ -27,13 +27,36 @@ def _values(report: Report) -> Iterator[tuple[str, object]]:
         yield f"input {record.path}", record.value
 
 
-def _coordinates(report: Report) -> Iterator[tuple[str, object]]:
-    """Every number of the charts with the words that locate it; here text and None are not allowed."""
-    for chart in report.charts:
-        for series in chart.series:
-            for name, values in (("x", series.x), ("y", series.y)):
-                yield from ((f"chart {chart.id}, series {series.label}, {name}[{i}]", v) for i, v in enumerate(values))
-        yield from ((f"chart {chart.id}, mark {mark.label}", mark.value) for mark in chart.marks)
+def _coordinates(chart: Chart) -> Iterator[tuple[str, object]]:
+    for series in chart.series:
+        for name, values in (("x", series.x), ("y", series.y)):
+            yield from ((f"chart {chart.id}, series {series.label}, {name}[{i}]", v) for i, v in enumerate(values))
+    yield from ((f"chart {chart.id}, mark {mark.label}", mark.value) for mark in chart.marks)
+
+
+def _cells(heat: HeatMap) -> Iterator[tuple[str, object]]:
+    for row, values in enumerate(heat.cells):
+        where = f"heat map {heat.id}, row {row}"
+        yield from ((f"{where}, column {i}", value) for i, value in enumerate(values) if value is not None)
+
+
+def _lengths(bars: Bars) -> Iterator[tuple[str, object]]:
+    for segment in bars.segments:
+        where = f"bars {bars.id}, segment {segment.label}"
+        yield from ((f"{where}, bar {i}", value) for i, value in enumerate(segment.values) if value is not None)
+    yield from ((f"bars {bars.id}, mark {mark.label}", mark.value) for mark in bars.marks)
+
+
+def _require_drawable(picture: Picture) -> None:
+    """Numbers of a picture: no text; None only where a heat map or a bar has no value; lengths not below zero."""
+    if isinstance(picture, Chart):
+        found = _coordinates(picture)
+    else:
+        found = _cells(picture) if isinstance(picture, HeatMap) else _lengths(picture)
+    for where, value in found:
+        _require_finite(where, value, "a plain number")
+        if isinstance(picture, Bars) and isinstance(value, float | int) and value < 0:
+            raise ValueError(f"{where}: {value} is below zero, and no part of a stacked bar can be")
 
 
 def _require_finite(where: str, value: object, kinds: str) -> None:
@@ -46,13 +69,14 @@ def _require_finite(where: str, value: object, kinds: str) -> None:
 def require_numbers(report: Report) -> None:
     """Raise ValueError naming the first NaN, infinity or foreign type; a renderer must never print one.
 
+    The same for a part of a stacked bar, or a limit of it, that is below zero: it cannot be drawn.
     A planner that hands over NaN, or a numpy integer that JSON cannot write, has a bug: exit code 1.
     """
     for where, value in _values(report):
         if value is not None and not isinstance(value, str):
             _require_finite(where, value, "a plain number, text or None")
-    for where, value in _coordinates(report):
-        _require_finite(where, value, "a plain number")
+    for picture in report.charts:
+        _require_drawable(picture)
 
 
 def _repeated(kind: str, ids: list[str]) -> list[str]:
@@ -73,9 +97,7 @@ def _line_problems(line: Line, known: set[str], sources: set[str]) -> Iterator[s
     yield from (f"line {line.id}: no title of source {name}" for name in line.sources if name not in sources)
 
 
-def _chart_problems(chart: Chart, tables: set[str]) -> Iterator[str]:
-    if chart.table and chart.table not in tables:
-        yield f"chart {chart.id}: no table {chart.table}"
+def _chart_problems(chart: Chart) -> Iterator[str]:
     if not any(series.x for series in chart.series):
         yield f"chart {chart.id}: no points"
     for series in chart.series:
@@ -89,12 +111,49 @@ def _chart_problems(chart: Chart, tables: set[str]) -> Iterator[str]:
     yield from (f"chart {chart.id}: no axis {mark.axis}" for mark in chart.marks if mark.axis not in ("x", "y"))
 
 
+def _heat_map_problems(heat: HeatMap) -> Iterator[str]:
+    where = f"heat map {heat.id}"
+    if not any(value is not None for row in heat.cells for value in row):
+        yield f"{where}: no values"
+    if len(heat.cells) != len(heat.rows):
+        yield f"{where}: {len(heat.cells)} rows of cells for {len(heat.rows)} names"
+    for index, row in enumerate(heat.cells):
+        if len(row) != len(heat.columns):
+            yield f"{where}, row {index}: {len(row)} cells for {len(heat.columns)} columns"
+    if heat.x.log or heat.y.log:
+        yield f"{where}: names of rows and columns cannot be on a log axis"
+
+
+def _bars_problems(bars: Bars) -> Iterator[str]:
+    where = f"bars {bars.id}"
+    if not any(value is not None for segment in bars.segments for value in segment.values):
+        yield f"{where}: no values"
+    for segment in bars.segments:
+        if len(segment.values) != len(bars.bars):
+            yield f"{where}, segment {segment.label}: {len(segment.values)} values for {len(bars.bars)} bars"
+    if bars.value.log:
+        yield f"{where}: parts of a whole cannot be on a log axis"
+    yield from (f"{where}: no axis {mark.axis}" for mark in bars.marks if mark.axis != "x")
+
+
+def _picture_problems(picture: Picture, tables: set[str]) -> Iterator[str]:
+    kind = {Chart: "chart", HeatMap: "heat map", Bars: "bars"}[type(picture)]
+    if picture.table and picture.table not in tables:
+        yield f"{kind} {picture.id}: no table {picture.table}"
+    if isinstance(picture, Chart):
+        yield from _chart_problems(picture)
+    elif isinstance(picture, HeatMap):
+        yield from _heat_map_problems(picture)
+    else:
+        yield from _bars_problems(picture)
+
+
 def problems(report: Report) -> list[str]:
     """Everything inconsistent in a report, in words; an empty list is what a planner's test asserts.
 
     Looks at numbers, repeated ids, quantiles out of order, unknown grades, effects that do not match inputs,
-    inputs without a record, sources without a title, rows or marks that do not fit their table, and charts
-    without points, of uneven series or of a table that is not there.
+    inputs without a record, sources without a title, rows or marks that do not fit their table, and pictures
+    without values, of uneven series, rows or segments, or of a table that is not there.
     """
     found = _repeated("line", [line.id for line in report.lines])
     found += _repeated("table", [table.id for table in report.tables])
@@ -120,7 +179,7 @@ def problems(report: Report) -> list[str]:
         ]
     found += _repeated("chart", [chart.id for chart in report.charts])
     tables = {table.id for table in report.tables}
-    found += [problem for chart in report.charts for problem in _chart_problems(chart, tables)]
+    found += [problem for picture in report.charts for problem in _picture_problems(picture, tables)]
     try:
         require_numbers(report)
     except ValueError as error:

@@ -11,10 +11,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aiplan.report import numbers, view
+from aiplan.report import heat, numbers, plot, view
 from aiplan.report.check import require_numbers
 from aiplan.report.find import find_table
-from aiplan.report.model import Chart, Line, Report, Table
+from aiplan.report.model import Chart, HeatMap, Line, Picture, Report, Table
 from aiplan.report.sanitize import clean_line
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 DASH = "–"
 TEMPLATE = "page.html.jinja"
+DENSE = 12
+"""A heat map with more columns than these scrolls on a narrow screen rather than shrink."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +48,18 @@ class _Grid:
 
 @dataclass(frozen=True, slots=True)
 class _Picture:
-    """A chart with its drawing, empty where it has no points; ``linked`` where its table is on the page."""
+    """A picture with its drawing, empty where there is nothing to draw, and words on what is not drawn.
 
-    chart: Chart
+    ``linked`` where its table is on the page; ``dense`` where it is not to shrink as far as others, so that numbers
+    in many columns stay legible.
+    """
+
+    chart: Picture
     svg: str
-    left_out: str
+    left_out: tuple[str, ...]
     linked: bool
+    dense: bool
+    empty: str
 
 
 def _sources(report: Report) -> dict[str, str]:
@@ -85,7 +93,10 @@ def _pictures(report: Report, tables: Sequence[Table]) -> list[_Picture]:
     for index, chart in enumerate(report.charts):
         svg, left_out = render_svg(chart, str(index))
         linked = any(table.id == chart.table for table in tables)
-        pictures.append(_Picture(chart, Markup(svg), left_out, linked))  # noqa: S704 (escaped by matplotlib)
+        dense = isinstance(chart, HeatMap) and len(chart.columns) > DENSE
+        empty = plot.EMPTY if isinstance(chart, Chart) else heat.EMPTY
+        drawing = Markup(svg)  # noqa: S704 (escaped by matplotlib)
+        pictures.append(_Picture(chart, drawing, left_out, linked, dense, empty))
     return pictures
 
 
@@ -116,7 +127,8 @@ def render_html(report: Report, *, table: str | None = None) -> str:
     """
     require_numbers(report)
     shown = [one for one in report.tables if one.shown] if table is None else [find_table(report, table)]
-    content: dict[str, object] = {"report": report, "grids": [_grid(one) for one in shown], "alone": table is not None}
+    content: dict[str, object] = {"report": report, "grids": [_grid(one) for one in shown], "pictures": []}
+    content["alone"] = table is not None
     if table is None:
         sources = _sources(report)
         numbered = {source: number for number, source in enumerate(sources, 1)}

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from aiplan.report import numbers, plot, view
+from aiplan.report import numbers, view
+from aiplan.report.canvas import plain
 from aiplan.report.check import require_numbers
 from aiplan.report.find import find_table
-from aiplan.report.model import Chart, Report, Table
+from aiplan.report.model import Picture, Report, Table
+from aiplan.report.pictures import draw
 from aiplan.report.sanitize import markdown_cell, markdown_text
 
 DASH = "–"
@@ -57,11 +59,11 @@ def _table(table: Table) -> str:
     return f"## {markdown_text(table.title or table.id)}\n\n{pipe_table(heads, rows, right)}"
 
 
-def _chart(chart: Chart) -> str:
-    """The chart of the screen, fenced by more backticks than any text in it has in a row."""
-    drawing = plot.plain(plot.plot(chart))
+def _picture(picture: Picture) -> str:
+    """The picture of the screen, fenced by more backticks than any text in it has in a row."""
+    drawing = plain(draw(picture))
     fence = "`" * max(3, *(len(run) + 1 for run in re.findall("`+", drawing)), 0)
-    return f"## {markdown_text(chart.title or chart.id)}\n\n{fence}text\n{drawing}\n{fence}"
+    return f"## {markdown_text(picture.title or picture.id)}\n\n{fence}text\n{drawing}\n{fence}"
 
 
 def _bullets(title: str, items: Sequence[str]) -> list[str]:
@@ -98,7 +100,7 @@ def render_md(report: Report, *, table: str | None = None) -> str:
     note = view.footnote(report)
     if note:
         blocks.append(markdown_cell(f"{view.MARK} {note}"))
-    blocks += [_chart(chart) for chart in report.charts]
+    blocks += [_picture(picture) for picture in report.charts]
     blocks += [_table(shown) for shown in report.tables if shown.shown]
     blocks += _bullets("Warnings", _warnings(report))
     blocks += _bullets("Not modelled", [markdown_text(item) for item in report.not_modelled])

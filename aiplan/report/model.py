@@ -107,7 +107,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """An axis of a chart. A point at or below zero has no place where ``log`` is set: it is left out and counted."""
+    """An axis of a picture. A value at or below zero has no place where ``log`` is set: it is left out and counted."""
 
     label: str
     unit: str | None = None
@@ -156,6 +156,62 @@ class Chart:
 
 
 @dataclass(frozen=True, slots=True)
+class HeatMap:
+    """One number per row and column, drawn as colours or shades; ``table`` is the id of the table that has it too.
+
+    Attributes
+    ----------
+    x, y : what columns and rows are, such as hour and month; never ``log``
+    columns, rows : their names, from left to right and from top to bottom
+    cells : values by row, each row as long as ``columns``; None where there is none
+    value : what the numbers are; the shades are spaced by powers where ``log``
+    """
+
+    id: str
+    title: str
+    x: Axis
+    y: Axis
+    columns: tuple[str, ...]
+    rows: tuple[str, ...]
+    cells: tuple[tuple[float | None, ...], ...]
+    value: Axis
+    table: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One part of every bar under one name: values in the order of the bars, zero or more, None where not known."""
+
+    label: str
+    values: tuple[float | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """Horizontal bars, the parts of each end to end from zero; ``table`` is the id of the table that has them too.
+
+    Attributes
+    ----------
+    value : what the bars measure; never ``log``
+    bars : names of the bars from top to bottom
+    segments : parts in the order in which they are stacked
+    marks : limits of the value, across all bars, zero or more
+    """
+
+    id: str
+    title: str
+    value: Axis
+    bars: tuple[str, ...]
+    segments: tuple[Segment, ...]
+    marks: tuple[Mark, ...] = ()
+    table: str = ""
+
+
+Picture = Chart | HeatMap | Bars
+"""What a report draws: every number in it stands in a table too."""
+
+
+@dataclass(frozen=True, slots=True)
 class Warn:
     """Something the reader must know to use the numbers: not an error."""
 
@@ -197,7 +253,7 @@ class Report:
     context: tuple[tuple[str, str], ...] = ()
     boundary: str | None = None
     stamp: str | None = None
-    charts: tuple[Chart, ...] = ()
+    charts: tuple[Picture, ...] = ()
 
     def line(self, line_id: str) -> Line:
         """The line with this id; KeyError when there is none."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from aiplan.report import plot, view
+from aiplan.report import view
+from aiplan.report.canvas import WIDTH
 from aiplan.report.check import require_numbers
 from aiplan.report.find import find_table
 from aiplan.report.formats import FORMATS
 from aiplan.report.layout import DECORATION, READABLE, Column, Page
-from aiplan.report.model import Chart, Line, Report, Table
+from aiplan.report.model import Line, Picture, Report, Table
+from aiplan.report.pictures import draw
 from aiplan.report.terminal import Terminal
 
 GRADE_STYLES = {
@@ -101,12 +103,12 @@ def _draw_table(page: Page, table: Table) -> None:
         page.paragraph((f"{more} (--table {table.id} --format csv has all)", "dim"))
 
 
-def _draw_chart(page: Page, chart: Chart) -> None:
-    page.paragraph((chart.title or chart.id, "bold"))
-    width = plot.WIDTH if page.width is None else min(page.width, READABLE)
-    page.drawing(plot.plot(chart, width, unicode=page.unicode))
-    if chart.table:
-        page.paragraph((f"its numbers: --table {chart.table}", "dim"))
+def _draw_picture(page: Page, picture: Picture) -> None:
+    page.paragraph((picture.title or picture.id, "bold"))
+    width = WIDTH if page.width is None else min(page.width, READABLE)
+    page.drawing(draw(picture, width, unicode=page.unicode))
+    if picture.table:
+        page.paragraph((f"its numbers: --table {picture.table}", "dim"))
 
 
 def _draw_lines(page: Page, report: Report) -> None:
@@ -205,9 +207,9 @@ def render_table(
         page.blank()
         page.pairs(pairs)
     _draw_lines(page, report)
-    for chart in report.charts:
+    for picture in report.charts:
         page.blank()
-        _draw_chart(page, chart)
+        _draw_picture(page, picture)
     for shown in report.tables:
         if shown.shown:
             page.blank()

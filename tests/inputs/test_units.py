@@ -31,13 +31,14 @@ PINT = {
     "flops": "flop / second", "tflops": "teraflop / second", "pflops": "petaflop / second",
     "g": "gram", "kg": "kilogram", "t": "metric_ton", "ml": "milliliter", "l": "liter", "m3": "meter ** 3",
     "c": "delta_degC", "deg": "degree", "percent": "percent", "meters": "meter", "acre": "acre", "hz": "hertz",
-    "local": "local",
+    "kelvin": "kelvin", "pa": "pascal", "kpa": "kilopascal", "cfm": "foot ** 3 / minute", "local": "local",
 }  # fmt: skip
 BASE = {
     "power": "watt", "energy": "watt_hour", "time": "second", "money": "USD", "token": "token", "query": "query",
     "gpu": "gpu", "data": "byte", "compute": "flop / second", "mass": "gram", "volume": "liter",
     "temperature": "delta_degC", "angle": "degree", "percent": "percent", "length": "meter", "area": "acre",
-    "frequency": "hertz", "local money": "local",
+    "frequency": "hertz", "local money": "local", "temperature difference": "kelvin", "pressure": "pascal",
+    "air flow": "foot ** 3 / minute",
 }  # fmt: skip
 
 

@@ -11,7 +11,20 @@ from pathlib import Path
 
 from aiplan.report.formats import render
 from aiplan.report.terminal import Terminal
-from tests.report.sample import charted_report, nasty_charts, nasty_report, sample_report
+from tests.report.sample import (
+    charted_report,
+    nasty_charts,
+    nasty_pictures,
+    nasty_report,
+    pictured_report,
+    sample_report,
+)
+
+
+def without_drawings(page: str) -> str:
+    """A page without its drawings, whose bytes change with the version of the library that draws."""
+    return re.sub(r"<svg.*?</svg>", "<svg></svg>", page, flags=re.DOTALL)
+
 
 FOLDER = Path(__file__).parent / "golden"
 
@@ -34,6 +47,14 @@ CASES: dict[str, Callable[[], str]] = {
     "charts_tty_60_ascii.txt": lambda: render(charted_report(), terminal=Terminal(True, 60, encoding="ascii")),
     "charts_tty_100_color.txt": lambda: render(charted_report(), terminal=Terminal(True, 100, color=True)),
     "charts.md": lambda: render(charted_report(), "md"),
+    "pictures_pipe.txt": lambda: render(pictured_report()),
+    "pictures_tty_40.txt": lambda: render(pictured_report(), terminal=Terminal(True, 40)),
+    "pictures_tty_60_ascii.txt": lambda: render(pictured_report(), terminal=Terminal(True, 60, encoding="ascii")),
+    "pictures_tty_100_color.txt": lambda: render(pictured_report(), terminal=Terminal(True, 100, color=True)),
+    "pictures.md": lambda: render(pictured_report(), "md"),
+    "pictures.html": lambda: without_drawings(render(pictured_report(), "html")),
+    "nasty_pictures.md": lambda: render(nasty_pictures(), "md"),
+    "nasty_pictures.html": lambda: without_drawings(render(nasty_pictures(), "html")),
     "sample.html": lambda: render(sample_report(), "html"),
     "sample_models.html": lambda: render(sample_report(), "html", table="models"),
     "nasty_charts.md": lambda: render(nasty_charts(), "md"),

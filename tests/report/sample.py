@@ -4,7 +4,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from aiplan.report.model import Axis, Chart, Column, InputRecord, Line, Mark, Origin, Report, Series, Table, Warn
+from aiplan.report.model import (
+    Axis,
+    Bars,
+    Chart,
+    Column,
+    HeatMap,
+    InputRecord,
+    Line,
+    Mark,
+    Origin,
+    Report,
+    Segment,
+    Series,
+    Table,
+    Warn,
+)
 
 NASTY_TEXTS = (
     "=1+1",
@@ -291,3 +306,62 @@ def chart_of(text: str) -> Chart:
 def nasty_charts() -> Report:
     """A report whose charts carry an attack in every text."""
     return replace(nasty_report(), charts=tuple(replace(chart_of(x), id=f"c{i}") for i, x in enumerate(NASTY_TEXTS)))
+
+
+def _pue_map() -> HeatMap:
+    """Twelve rows of twenty-four columns, one cell without a value: a summer's day is warm, its nights are not."""
+    months = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+    rows = [
+        [1.06 + (36 - (month - 6) ** 2) * (40 - abs(hour - 15)) / 5000 for hour in range(24)] for month in range(12)
+    ]
+    cells = tuple(
+        tuple(None if (month, hour) == (1, 2) else round(value, 4) for hour, value in enumerate(row))
+        for month, row in enumerate(rows)
+    )
+    hours = tuple(str(hour) for hour in range(24))
+    return HeatMap(
+        "pue", "PUE by month and hour", Axis("hour"), Axis("month"), hours, months, cells, Axis("PUE"), "models"
+    )
+
+
+def _power_bars() -> Bars:
+    """A chain of four levels in four parts, one of them not known, one thin, two limits."""
+    return Bars(
+        "chain",
+        "Power by level",
+        Axis("power", "MW"),
+        ("utility", "UPS", "busway", "rack"),
+        (
+            Segment("IT", (20.0, 20.0, 20.0, 20.0)),
+            Segment("cooling", (4.2, None, 0.0, 0.0)),
+            Segment("losses", (1.3, 0.9, 0.3, 0.1)),
+            Segment("headroom", (4.0, 3.0, 2.0, 0.5)),
+        ),
+        (Mark(30.0, "contract 30 MW"), Mark(23.0, "rating")),
+        table="levers",
+    )
+
+
+def pictured_report() -> Report:
+    """The sample with a heat map and stacked bars."""
+    return replace(sample_report(), charts=(_pue_map(), _power_bars()))
+
+
+def heat_map_of(text: str) -> HeatMap:
+    """A heat map with ``text`` wherever a file can set some."""
+    axis = Axis(text, text)
+    return HeatMap("h", text, axis, axis, (text,) * 3, (text,) * 2, ((1.0, 2.0, None), (3.0, 4.0, 5.5)), axis, "t")
+
+
+def bars_of(text: str) -> Bars:
+    """Stacked bars with ``text`` wherever a file can set some."""
+    segments = (Segment(text, (1.0, 2.0)), Segment(text, (0.5, None)))
+    return Bars("b", text, Axis(text, text), (text, text), segments, (Mark(1.2, text), Mark(2.0, text)), "t")
+
+
+def nasty_pictures() -> Report:
+    """A report whose heat maps and bars carry an attack in every text."""
+    maps = [replace(heat_map_of(text), id=f"h{i}") for i, text in enumerate(NASTY_TEXTS)]
+    return replace(
+        nasty_report(), charts=(*maps, *(replace(bars_of(x), id=f"b{i}") for i, x in enumerate(NASTY_TEXTS)))
+    )

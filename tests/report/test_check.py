@@ -7,14 +7,28 @@ from dataclasses import replace
 import pytest
 
 from aiplan.report.check import problems, require_numbers
-from aiplan.report.model import Axis, Chart, Column, InputRecord, Line, Mark, Report, Series, Table
-from tests.report.sample import charted_report, nasty_report, sample_report
+from aiplan.report.model import (
+    Axis,
+    Bars,
+    Chart,
+    Column,
+    HeatMap,
+    InputRecord,
+    Line,
+    Mark,
+    Report,
+    Segment,
+    Series,
+    Table,
+)
+from tests.report.sample import charted_report, nasty_report, pictured_report, sample_report
 
 
 def test_a_sound_report_has_one_known_gap() -> None:
     # The sample cites its own scenario file, which is not a source with a title.
     assert problems(sample_report()) == ["line water_per_query_ml: no title of source scenario.toml:14"]
     assert problems(charted_report()) == problems(sample_report())
+    assert problems(pictured_report()) == problems(sample_report())
     require_numbers(nasty_report())
 
 
@@ -27,6 +41,16 @@ def chart(*series: Series, marks: tuple[Mark, ...] = (), table: str = "models") 
     return broken(charts=(Chart("c", "c", Axis("x"), Axis("y"), series, marks, table),))
 
 
+def heat_map(*cells: tuple[float | None, ...], log: bool = False, table: str = "models") -> Report:
+    axis = Axis("a", log=log)
+    return broken(charts=(HeatMap("h", "h", axis, Axis("y"), ("a", "b"), ("r",), cells, Axis("v"), table),))
+
+
+def bars(*segments: Segment, marks: tuple[Mark, ...] = (), log: bool = False, table: str = "models") -> Report:
+    return broken(charts=(Bars("b", "b", Axis("v", log=log), ("x", "y"), segments, marks, table),))
+
+
+PAIR = Segment("s", (1.0, None))
 DOT = Series("s", (1.0,), (2.0,))
 
 
@@ -44,6 +68,23 @@ DOT = Series("s", (1.0,), (2.0,))
         (chart(replace(DOT, y=(float("nan"),))), "chart c, series s, y[0]: nan is not a finite number"),
         (chart(replace(DOT, x=(None,))), "chart c, series s, x[0]: NoneType is not a plain number"),  # type: ignore[arg-type]
         (chart(DOT, marks=(Mark(float("inf"), "m"),)), "chart c, mark m: inf is not a finite number"),
+        (heat_map(), "heat map h: no values"),
+        (heat_map((None, None)), "heat map h: no values"),
+        (heat_map((1.0, 2.0), (3.0, 4.0)), "heat map h: 2 rows of cells for 1 names"),
+        (heat_map((1.0,)), "heat map h, row 0: 1 cells for 2 columns"),
+        (heat_map((1.0, 2.0), log=True), "heat map h: names of rows and columns cannot be on a log axis"),
+        (heat_map((1.0, 2.0), table="model"), "heat map h: no table model"),
+        (heat_map((1.0, float("nan"))), "heat map h, row 0, column 1: nan is not a finite number"),
+        (heat_map((1.0, "2")), "heat map h, row 0, column 1: str is not a plain number"),  # type: ignore[arg-type]
+        (broken(charts=heat_map((1.0, 2.0)).charts * 2), "chart h appears 2 times"),
+        (bars(), "bars b: no values"),
+        (bars(Segment("s", (None, None))), "bars b: no values"),
+        (bars(PAIR, Segment("t", (1.0,))), "bars b, segment t: 1 values for 2 bars"),
+        (bars(PAIR, log=True), "bars b: parts of a whole cannot be on a log axis"),
+        (bars(PAIR, table="model"), "bars b: no table model"),
+        (bars(PAIR, marks=(Mark(1.0, "m", "y"),)), "bars b: no axis y"),
+        (bars(PAIR, marks=(Mark(float("inf"), "m"),)), "bars b, mark m: inf is not a finite number"),
+        (bars(Segment("s", (1.0, -1.0))), "bars b, segment s, bar 1: -1.0 is below zero"),
         (broken(lines=(Line("a", "a", 1, None), Line("a", "a", 2, None))), "line a appears 2 times"),
         (broken(lines=(Line("a", "a", 1.0, None, p5=1.0, p50=2.0),)), "some quantiles are missing"),
         (broken(lines=(Line("a", "a", 1.0, None, 3.0, 2.0, 1.0, 1.0, 1.0),)), "quantiles fall"),

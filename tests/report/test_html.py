@@ -13,7 +13,15 @@ from aiplan.errors import InputError
 from aiplan.report import html
 from aiplan.report.html import render_html
 from aiplan.report.model import Column, Report, Table
-from tests.report.sample import NASTY_TEXTS, charted_report, nasty_charts, nasty_report, sample_report
+from tests.report.sample import (
+    NASTY_TEXTS,
+    charted_report,
+    nasty_charts,
+    nasty_pictures,
+    nasty_report,
+    pictured_report,
+    sample_report,
+)
 
 VOID = {"meta", "br", "hr", "img", "link", "input"}
 TAGS = {
@@ -53,8 +61,8 @@ class Page(HTMLParser):
         return [value or "" for _, attributes in self.tags for key, value in attributes.items() if key == name]
 
 
-REPORTS = [sample_report(), charted_report(), nasty_report(), nasty_charts()]
-NAMES = ["sample", "charts", "nasty", "nasty charts"]
+REPORTS = [sample_report(), charted_report(), pictured_report(), nasty_report(), nasty_charts(), nasty_pictures()]
+NAMES = ["sample", "charts", "pictures", "nasty", "nasty charts", "nasty pictures"]
 
 
 def test_everything_of_the_report_is_there() -> None:
@@ -94,7 +102,9 @@ def test_a_style_reaches_for_nothing_either() -> None:
         assert sheet.count(f"--{name}:") == 3
 
 
-@pytest.mark.parametrize("report", [nasty_report(), nasty_charts()], ids=["nasty", "nasty charts"])
+@pytest.mark.parametrize(
+    "report", [nasty_report(), nasty_charts(), nasty_pictures()], ids=["nasty", "nasty charts", "nasty pictures"]
+)
 def test_hostile_text_is_only_text(report: Report) -> None:
     text = render_html(report)
     page = Page(text)

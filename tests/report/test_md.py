@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from aiplan.errors import InputError
 from aiplan.report.md import render_md
-from tests.report.sample import NASTY_TEXTS, chart_of, charted_report, nasty_report, sample_report
+from aiplan.report.model import Picture
+from tests.report.sample import (
+    NASTY_TEXTS,
+    bars_of,
+    chart_of,
+    charted_report,
+    heat_map_of,
+    nasty_report,
+    sample_report,
+)
 
 UNESCAPED_PIPE = re.compile(r"(?<!\\)\|")
 
@@ -71,8 +81,9 @@ def test_charts_are_drawings_in_a_fence() -> None:
 
 
 @pytest.mark.parametrize("text", ["```", "````\n# out", "~~~", "a ``````` b", *NASTY_TEXTS])
-def test_no_text_closes_the_fence_of_a_chart(text: str) -> None:
-    report = replace(charted_report(), charts=(chart_of(text),))
+@pytest.mark.parametrize("picture_of", [chart_of, heat_map_of, bars_of])
+def test_no_text_closes_the_fence_of_a_picture(picture_of: Callable[[str], Picture], text: str) -> None:
+    report = replace(charted_report(), charts=(picture_of(text),))
     lines = render_md(report).splitlines()
     opening = next(i for i, line in enumerate(lines) if line.endswith("`text"))
     fence = lines[opening].removesuffix("text")

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 from rich.cells import cell_len
 
+from aiplan.report.canvas import cells, plain, shorten
 from aiplan.report.model import Axis, Chart, Mark, Series
-from aiplan.report.plot import EMPTY, cells, plain, plot, shorten
+from aiplan.report.plot import EMPTY, plot
 from aiplan.report.table import render_table
 from tests.report.sample import NASTY_TEXTS, chart_of, charted_report
 
@@ -120,6 +121,7 @@ def test_more_series_than_glyphs_begin_anew() -> None:
 def test_wide_and_combining_characters_are_measured_in_cells() -> None:
     assert cells("a漢e\u0301") == ["a", "漢", "", "e\u0301"]
     assert shorten("漢字漢字", 5) == "漢字…"
+    assert shorten("漢字漢字", 4) == "漢…"  # no half of a character, and no cell too many
     assert shorten("plain", 5) == "plain"
     assert shorten("longer", 5, "..") == "lon.."
 

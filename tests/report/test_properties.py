@@ -16,12 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import aiplan.report
+from aiplan.report.canvas import cells
 from aiplan.report.formats import FORMATS, render
 from aiplan.report.json import envelope
 from aiplan.report.model import Cell, Column, InputRecord, Line, Origin, Report, Table, Warn
-from aiplan.report.plot import cells, plot
+from aiplan.report.pictures import draw
 from aiplan.report.terminal import Terminal
-from tests.report.sample import chart_of, sample_report
+from tests.report.sample import bars_of, chart_of, heat_map_of, sample_report
 from tests.report.test_sanitize import ANY_TEXT
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
@@ -69,13 +70,15 @@ def test_no_format_prints_a_control_character(text: str) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(ANY_TEXT)
-def test_no_chart_prints_a_control_character_or_leaves_its_width(text: str) -> None:
-    report = replace(report_with(text), charts=(chart_of(text),))
+def test_no_picture_prints_a_control_character_or_leaves_its_width(text: str) -> None:
+    pictures = (chart_of(text), heat_map_of(text), bars_of(text))
+    report = replace(report_with(text), charts=pictures)
     for fmt in FORMATS:
         assert_harmless(render(report, fmt))
     for encoding in ("utf-8", "ascii"):
-        lines = plot(chart_of(text), 60, unicode=encoding == "utf-8")
-        assert max(len(cells("".join(piece for piece, _ in line))) for line in lines) <= 60
+        for picture in pictures:
+            lines = draw(picture, 60, unicode=encoding == "utf-8")
+            assert max(len(cells("".join(piece for piece, _ in line))) for line in lines) <= 60
     assert render(report, terminal=Terminal(True, 60, encoding="ascii")).isascii()
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from aiplan.report.model import Axis, Chart, Mark, Series
 from aiplan.report.sanitize import clean_line
-from aiplan.report.svg import COLORS, render_svg
+from aiplan.report.svg import render_svg
+from aiplan.report.svg_page import COLORS
 from tests.report.sample import NASTY_TEXTS, chart_of, charted_report
 
 LOAD, COST = charted_report().charts
@@ -32,7 +33,7 @@ def test_every_label_stands_there_as_text() -> None:
     for label in ("expected load", "run 1", "run 2", "run 3", "0", "10", "80"):
         assert label in found
     assert "promised" in texts(COST)
-    assert render_svg(COST)[1].startswith("left out: 1 point")
+    assert render_svg(COST)[1][0].startswith("left out: 1 point")
     assert parsed(LOAD).get("aria-label") == LOAD.title
 
 
@@ -105,8 +106,8 @@ def test_single_constant_and_huge_values(x: tuple[float, ...], y: tuple[float, .
 
 
 def test_without_points_there_is_no_drawing() -> None:
-    assert render_svg(replace(LOAD, series=())) == ("", "")
-    assert render_svg(replace(LOAD, series=(Series("s", (), ()),))) == ("", "")
+    assert render_svg(replace(LOAD, series=())) == ("", ())
+    assert render_svg(replace(LOAD, series=(Series("s", (), ()),))) == ("", ())
     assert "empty" in texts(replace(LOAD, series=(*LOAD.series, Series("empty", (), ()))))
 
 
