@@ -61,6 +61,26 @@ COMMANDS: dict[str, Command] = {
     "split replay": Command(
         "aiplan.planners.split.replay_command", "replay", "a trace of requests on given machines, event by event"
     ),
+    "power": Command(
+        "aiplan.planners.power.command",
+        "power",
+        "how many servers a grid connection carries, and what is stranded or capped",
+    ),
+    "cooling": Command(
+        "aiplan.planners.cooling.command", "cooling", "PUE and water hour by hour, by place and cooling system"
+    ),
+    "thermal": Command(
+        "aiplan.planners.thermal.command", "thermal", "place GPU VMs in a hall within power, air and temperature"
+    ),
+    "thermal fit": Command(
+        "aiplan.planners.thermal.fit_command", "fit", "fit inlet and GPU temperature to telemetry of your own"
+    ),
+    "thermal telemetry": Command(
+        "aiplan.planners.thermal.fit_command", "telemetry", "write synthetic telemetry to try the fit on"
+    ),
+    "site": Command(
+        "aiplan.planners.site.command", "site", "megawatts at a place to GPUs, tokens, energy, water and carbon a year"
+    ),
     "catalog list": Command("aiplan.catalog.command", "list_entries", "what the catalog holds, by kind"),
     "catalog show": Command("aiplan.catalog.command", "show", "one entry with every number's source and grade"),
     "catalog lint": Command("aiplan.catalog.command", "lint", "check sources, units, rules and names of a catalog"),

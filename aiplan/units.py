@@ -188,6 +188,20 @@ def convertible(key: str, fields: Iterable[str]) -> tuple[str, float] | None:
     return None
 
 
+def spellings(name: str) -> list[str]:
+    """A field's name in every unit it may be written in, its own first; rates such as ``usd_per_kwh`` as they are.
+
+    >>> spellings("rated_power_w")
+    ['rated_power_w', 'rated_power_kw', 'rated_power_mw', 'rated_power_gw']
+    """
+    unit = _unit_if_any(name)
+    if unit is None or "_per_" in unit.suffix or stem(name) == "":
+        return [name]
+    (dimension, _), *_ = unit.dimension
+    others = [suffix for suffix, (_, of, _) in _BASE.items() if of == dimension and suffix != unit.suffix]
+    return [name, *(f"{stem(name)}_{suffix}" for suffix in others)]
+
+
 @lru_cache(maxsize=1024)
 def _unit_if_any(name: str) -> Unit | None:
     try:

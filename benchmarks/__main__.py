@@ -18,7 +18,7 @@ import tempfile
 from pathlib import Path
 
 import aiplan
-from benchmarks import split
+from benchmarks import cooling, split, thermal_placement
 from benchmarks.measure import AIPLAN, TO_MS, Figure, best_s, process_ms
 
 PYTHON = [sys.executable, "-c"]
@@ -105,6 +105,8 @@ def figures(runs: int) -> list[Figure]:
         Figure("5e5 draws x 5 models", sampling_s(500_000, 3), "s"),
         Figure("2.5e5 draws x 5 models", sampling_s(250_000, 3), "s"),
         *split.figures(runs),
+        *cooling.figures(runs),
+        *thermal_placement.figures(1),
     ]
 
 

@@ -314,6 +314,9 @@ def _read_known(raw: Mapping[str, Any], form: Form) -> SimpleNamespace:
             # A number that names its own source was looked up there, so it does not inherit "assumed".
             own = "published" if quantity.source and evidence == "assumed" else evidence
             values[name] = quantity.within(source, *(UNVERIFIED if name in doubtful else (grade, own)))
+        elif name in form["sections"]:
+            inner = {"value": value} if isinstance(value, str) else value
+            values[name] = SimpleNamespace(**{k: _frozen(v) for k, v in (form["sections"][name] | inner).items()})
         else:
             values[name] = _frozen(value)
     return SimpleNamespace(**values)

@@ -8,7 +8,7 @@ The text under a field is its description in the JSON Schema.
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from aiplan.catalog.entry import (
     AtLeastOne,
@@ -22,22 +22,30 @@ from aiplan.catalog.entry import (
     SourcedText,
     Year,
 )
+from aiplan.catalog.schema_climates import Climate
+from aiplan.catalog.schema_cooling import Cooling, Envelope
 from aiplan.catalog.schema_models import Model
+from aiplan.catalog.schema_power import Power
 from aiplan.catalog.schema_profiles import Profile
 from aiplan.catalog.schema_workloads import Workload
+from aiplan.inputs.conversion import section_of
 from aiplan.inputs.fields import Fraction, Id, NonNegative, Positive, Section, Text, quantity, quantity_bounds
 from aiplan.inputs.scenario import Evidence, Grade
 
 __all__ = [
     "KINDS",
     "Accelerator",
+    "Climate",
     "Conflict",
+    "Cooling",
     "Entry",
+    "Envelope",
     "Excuse",
     "Grid",
     "Model",
     "Normals",
     "Operator",
+    "Power",
     "Profile",
     "Published",
     "Server",
@@ -392,6 +400,10 @@ KINDS: dict[str, type[Section]] = {
     "calibrations": Calibration,
     "grids": Grid,
     "sites": Site,
+    "climates": Climate,
+    "cooling": Cooling,
+    "envelopes": Envelope,
+    "power": Power,
     "operators": Operator,
     "published": Published,
     "sources": Source,
@@ -399,20 +411,34 @@ KINDS: dict[str, type[Section]] = {
 """Kind of entry by the first part of the file's path in the catalog folder."""
 
 
-PLAIN_KINDS = ("accelerators", "servers", "models", "throughput", "workloads", "calibrations", "grids", "operators",
-               "published")  # fmt: skip
-"""Kinds without sections inside: the index describes them well enough to be read without this module."""
+PLAIN_KINDS = ("accelerators", "servers", "models", "throughput", "workloads", "calibrations", "grids", "sites",
+               "climates", "cooling", "envelopes", "power", "operators", "published")  # fmt: skip
+"""Kinds whose sections, if they have any, hold no quantities: the index describes them well enough to be read without
+this module."""
 
 
 def forms() -> dict[str, dict[str, Any]]:
-    """For each plain kind: its quantities with the bounds they truncate to, and the defaults of the other fields."""
+    """For each plain kind: its quantities with the bounds they truncate to, the defaults of the other fields, and the
+    defaults inside its sections; a text that may name its source is such a section."""
     out: dict[str, dict[str, Any]] = {}
     for kind in PLAIN_KINDS:
         fields = KINDS[kind].model_fields
         bounds = {name: found for name, field in fields.items() if (found := quantity_bounds(field)) is not None}
-        defaults = {name: _plain(field.default) for name, field in fields.items() if not field.is_required()}
-        out[kind] = {"quantities": bounds, "defaults": defaults}
+        sections = {
+            name: _defaults(inner)
+            for name in SECTIONS.get(kind, ())
+            if (inner := section_of(fields[name].annotation)) is not None
+        }
+        out[kind] = {"quantities": bounds, "defaults": _defaults(KINDS[kind]), "sections": sections}
     return out
+
+
+SECTIONS = {"sites": ("climate_zone", "tariff", "normals")}
+"""Sections of plain kinds that planners read."""
+
+
+def _defaults(section: type[BaseModel]) -> dict[str, Any]:
+    return {name: _plain(field.default) for name, field in section.model_fields.items() if not field.is_required()}
 
 
 def _plain(default: Any) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, NamedTuple, TypeVar, get_args
 from unicodedata import normalize
 
@@ -112,14 +112,16 @@ def quantity(
 
 def quantity_bounds(field: FieldInfo) -> list[float | None] | None:
     """Bounds ``truncate = true`` cuts a field's distribution at, None for an infinite end; None for no quantity."""
-    seen = [
-        *field.metadata,
-        *(item for part in get_args(field.annotation) for item in getattr(part, "__metadata__", ())),
-    ]
-    for item in seen:
+    for item in _metadata(field):
         if isinstance(item, Limits):
             return [bound if abs(bound) < float("inf") else None for bound in item]
     return None
+
+
+def _metadata(field: FieldInfo) -> list[Any]:
+    """What a field's annotation carries, seen through Optional."""
+    optional = (item for part in get_args(field.annotation) for item in getattr(part, "__metadata__", ()))
+    return [*field.metadata, *optional]
 
 
 def _bounds(low: float, high: float, above: float | None) -> str:
@@ -139,6 +141,21 @@ Fraction = quantity(0.0, 1.0)
 ID_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,79}$"
 Id = Annotated[str, Field(pattern=ID_PATTERN)]
 Text = Annotated[str, Field(max_length=4000), AfterValidator(lambda text: normalize("NFC", text))]
+
+
+class NamesFile(NamedTuple):
+    """Mark of a text that names a file to read.
+
+    ``beside`` says that a scenario file means one in its own folder; others are paths from where the command runs, or
+    traces that ship with aiplan.
+    """
+
+    beside: bool = False
+
+
+FileName = Annotated[Text, NamesFile()]
+"""A file to read; no output of the run goes over it."""
+FileBeside = Annotated[Text, NamesFile(beside=True)]
 
 
 class Finding(NamedTuple):
@@ -271,6 +288,20 @@ def with_sources(section: M, origin: Origin, at: Path_ = ()) -> M:
         if new is not value:
             changes[name] = new
     return section.model_copy(update=changes) if changes else section
+
+
+def named_files(value: Any) -> Iterator[tuple[str, NamesFile]]:
+    """Every text in a section, however deep, that names a file to read."""
+    if isinstance(value, BaseModel):
+        for name, field in type(value).model_fields.items():
+            found = getattr(value, name)
+            mark = next((item for item in _metadata(field) if isinstance(item, NamesFile)), None)
+            if mark is not None and found:
+                yield found, mark
+            yield from named_files(found)
+    elif isinstance(value, dict | list | tuple):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from named_files(item)
 
 
 def _sourced(value: Any, at: Path_, origin: Origin) -> Any:

@@ -5,6 +5,7 @@ source of its own carries the scenario's (``source`` and ``grade`` under ``[scen
 it stands in, and then it is an assumption.
 """
 
+import contextlib
 import difflib
 import hashlib
 import json
@@ -19,11 +20,11 @@ from pydantic import Field
 
 from aiplan.errors import InputError, Problem, in_reading_order
 from aiplan.inputs.conversion import tables_of_names
-from aiplan.inputs.fields import Finding, Id, Origin, Section, Text, check_section, with_sources
+from aiplan.inputs.fields import Finding, Id, Origin, Section, Text, check_section, named_files, with_sources
 from aiplan.inputs.overrides import SET, assign, merge, parse_overrides
 from aiplan.inputs.positions import Positions, as_written, dotted_path
 from aiplan.inputs.reader import Document, Path_, printable, read_toml
-from aiplan.resources import scenario_names, shipped
+from aiplan.resources import find_trace, scenario_names, shipped
 
 S = TypeVar("S", bound=Section)
 MAX_SAMPLES = 1 << 20
@@ -104,6 +105,16 @@ class Scenario(Generic[S]):
     files: tuple[Path, ...]
     notes: tuple[str, ...] = ()
     layers: tuple[Layer, ...] = ()
+
+    def reads(self) -> tuple[Path, ...]:
+        """Every file of this run: its scenario files, and those that the inputs name."""
+        folders = [path.parent for path in self.files]
+        named: list[Path] = []
+        for text, mark in named_files(self.inputs):
+            with contextlib.suppress(OSError):  # a name that is none is refused where it is read
+                named += [folder / text for folder in folders] if mark.beside else []
+                named.append(find_trace(text))
+        return (*self.files, *named)
 
     def placed(self, problem: Problem) -> Problem:
         """A planner's problem with an input, by its path, with the place the input was given at."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import textwrap
 from functools import cache
 from typing import Any
@@ -14,7 +15,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from aiplan.inputs.quantity import EVIDENCE
 from aiplan.report.model import GRADES
 from aiplan.uncertainty.distributions import json_schema as distribution_schema
-from aiplan.units import symbol_of
+from aiplan.units import spellings, stem, symbol_of
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -131,6 +132,7 @@ def json_schema(model: type[BaseModel]) -> dict[str, Any]:
             _describe(item, by_name[name])
     if "scenario" in out.get("properties", {}):
         _let_base_supply(out)
+        _let_other_units(out)
     if _resolve(out):
         out.setdefault("$defs", {})[_DEFINITION] = _quantity_definition()
     return out
@@ -144,6 +146,37 @@ def _let_base_supply(schema: dict[str, Any]) -> None:
     schema["if"] = {"properties": {"scenario": {"required": ["base"]}}}
     schema["then"] = {"properties": {"scenario": own}}
     schema["else"] = {**needs, "properties": {**needs.get("properties", {}), "scenario": own}}
+
+
+def _let_other_units(node: Any) -> None:
+    """Let a quantity be given in any unit of its dimension: ``rated_kw`` where a field is called ``rated_w``.
+
+    Bounds are those of the field's own unit; what is written in another is checked once it is converted.
+    """
+    if isinstance(node, list):
+        for item in node:
+            _let_other_units(item)
+    if not isinstance(node, dict):
+        return
+    for item in node.values():  # before anything is added that asks for the same names again
+        _let_other_units(item)
+    properties = node.get("properties", {})
+    for name in [name for name, item in properties.items() if _is_quantity(item)]:
+        own, *others = spellings(name)
+        if others:
+            pattern = f"^{re.escape(stem(own))}_({'|'.join(other.rsplit('_', 1)[-1] for other in others)})$"
+            text = f"{own} in another unit"
+            node.setdefault("patternProperties", {})[pattern] = {_QUANTITY: {"type": "number"}, "description": text}
+    for name in [name for name in node.get("required", ()) if len(spellings(name)) > 1]:
+        node["required"].remove(name)
+        node.setdefault("allOf", []).append({"anyOf": [{"required": [one]} for one in spellings(name)]})
+    if node.get("required") == []:
+        del node["required"]
+
+
+def _is_quantity(item: Any) -> bool:
+    """Whether a property is a number that may be uncertain, or one that may be left out."""
+    return isinstance(item, dict) and (_QUANTITY in item or any(_QUANTITY in one for one in item.get("anyOf", ())))
 
 
 def _take_required(

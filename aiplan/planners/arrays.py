@@ -17,3 +17,12 @@ def require(condition: npt.ArrayLike, message: str) -> None:
     """Raise ValueError with the message unless the condition holds for every element."""
     if not np.all(condition):
         raise ValueError(message)
+
+
+def keep_freed() -> None:
+    """Let memory of freed arrays, up to 16 MiB each, stay with the process for the next ones.
+
+    The GNU C library hands blocks above a threshold back to the system, and fetching them again costs as much as
+    computing on them. It raises the threshold to the largest block it has seen freed; other libraries lose nothing.
+    """
+    np.empty(1 << 24, dtype=np.uint8)

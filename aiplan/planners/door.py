@@ -166,11 +166,11 @@ def run_planner(
     loaded = load_scenario(scenario or planner.default, planner.inputs(), overrides, planner.name)
     for note in loaded.notes:
         talk(f"note: {note}\n")
-    check_target(output, force=force, inputs=loaded.files)
+    check_target(output, force=force, inputs=loaded.reads())
     report = _answer(planner, loaded, open_catalog(catalog))
     if stamp:
         report = replace(report, stamp=now())
-    emit(report, format_=format_, output=output, table=table, explain=explain, force=force, read=loaded.files)
+    emit(report, format_=format_, output=output, table=table, explain=explain, force=force, read=loaded.reads())
 
 
 def _answer(planner: Planner, scenario: Scenario[Any], catalog: Catalog) -> Report:

@@ -28,6 +28,10 @@ PLANNERS = {
     "perf": ("aiplan.planners.serving.inputs", "PerfInputs"),
     "size": ("aiplan.planners.size.inputs", "SizeInputs"),
     "split": ("aiplan.planners.split.inputs", "SplitInputs"),
+    "power": ("aiplan.planners.power.inputs", "PowerInputs"),
+    "cooling": ("aiplan.planners.cooling.inputs", "CoolingInputs"),
+    "thermal": ("aiplan.planners.thermal.inputs", "ThermalInputs"),
+    "site": ("aiplan.planners.site.inputs", "SiteInputs"),
 }
 """Where the inputs of each command that takes a scenario are described."""
 

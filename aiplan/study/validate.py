@@ -59,8 +59,16 @@ PLANNERS = {
     "perf": ("aiplan.planners.serving.command", "PERF"),
     "size": ("aiplan.planners.size.command", "SIZE"),
     "split": ("aiplan.planners.split.command", "SPLIT"),
+    "power": ("aiplan.planners.power.command", "POWER"),
+    "cooling": ("aiplan.planners.cooling.command", "COOLING"),
+    "thermal": ("aiplan.planners.thermal.command", "THERMAL"),
+    "site": ("aiplan.planners.site.command", "SITE"),
 }
 """Where the planner of each command that takes a scenario is described."""
+CHECKED = ("energy", "split", "power", "cooling", "thermal")
+"""Planners with a module ``validation`` that holds CHECKS and NOT_REPRODUCED."""
+WITH_DATA = ("serving.accuracy", "split.validation_data", "cooling.validation")
+"""Modules whose ``data_tables``, and ``data_checks`` where they have them, need the folder of measured data."""
 EVIDENCE = {"published": "printed in a source", "second-hand": "read at second hand", "derived": "derived from one"}
 """How the headline tells the evidence of checks."""
 
@@ -110,22 +118,21 @@ def validation_report(catalog: Catalog, data: Path | None) -> tuple[Report, int]
     ------
     InputError when the data folder lacks the files.
     """
-    from aiplan.planners.energy import validation as energy
-    from aiplan.planners.split import validation as split
-
-    checks, missing = [*energy.CHECKS, *split.CHECKS], (*energy.NOT_REPRODUCED, *split.NOT_REPRODUCED)
-    tables, context = energy.accuracy_tables(catalog, data), []
+    modules = [import_module(f"aiplan.planners.{name}.validation") for name in CHECKED]
+    checks: list[Check] = [check for module in modules for check in module.CHECKS]
+    missing: list[NotReproduced] = [item for module in modules for item in module.NOT_REPRODUCED]
+    tables: list[Table] = modules[0].accuracy_tables(catalog, data)
+    context: list[tuple[str, str]] = []
     if data is None:
         context.append(("Accuracy on measured data", "give --data DIR"))
     else:
-        from aiplan.planners.serving.accuracy import accuracy_tables
-        from aiplan.planners.split.validation_data import NEEDS_NUMBA, data_checks, split_tables
-
-        tables += [*accuracy_tables(catalog, data), *split_tables(catalog, data)]
-        by_replay = data_checks(catalog, data)
-        checks += by_replay
-        if not by_replay:
-            context.append(("Splitwise's designs, closed form of `aiplan split`", NEEDS_NUMBA))
+        for module in (import_module(f"aiplan.planners.{name}") for name in WITH_DATA):
+            tables += module.data_tables(catalog, data)
+            if hasattr(module, "data_checks"):
+                found = module.data_checks(catalog, data)
+                checks += found
+                if not found:
+                    context.append(module.NO_CHECKS)
     results = Results(catalog)
     rows = [_row(check, results) for check in checks]
     failed = sum(row[6] == "missed" for row in rows)
@@ -191,7 +198,7 @@ def _checks_table(rows: list[tuple[Any, ...]]) -> Table:
     return Table("checks", "Expected and got", columns, tuple(rows))
 
 
-def _missing_table(items: tuple[NotReproduced, ...]) -> Table:
+def _missing_table(items: Sequence[NotReproduced]) -> Table:
     columns = (
         Column("what", "what"),
         Column("published", "published"),

@@ -1,7 +1,7 @@
 """Normal and beta distribution functions: scalars from the standard library, arrays from scipy on demand.
 
 Scalar reports (medians, P5, P95, tornado) must not pay scipy's start-up, so the scalar forms stand on
-``math`` and ``statistics`` alone. The array forms import ``scipy.special`` when called.
+``math`` and ``statistics`` alone. The array forms import ``scipy.special`` when called with many elements.
 """
 
 from __future__ import annotations
@@ -129,9 +129,16 @@ def beta_quantile(p: float, a: float, b: float) -> float:
     return x
 
 
+FEW = 4096
+"""Elements up to which the standard library is called one by one: that takes less than loading scipy."""
+
+
 def normal_quantiles(u: FloatArray) -> FloatArray:
-    """Standard normal quantiles of an array of probabilities [1], same shape; loads scipy.special."""
+    """Standard normal quantiles of an array of probabilities [1], same shape; loads scipy.special for many."""
     import numpy as np
+
+    if np.size(u) <= FEW:
+        return np.asarray(np.frompyfunc(normal_quantile, 1, 1)(u), dtype=np.float64)
     from scipy.special import ndtri
 
     held = np.clip(u, U_MIN, 1.0 - U_MIN)
@@ -139,8 +146,11 @@ def normal_quantiles(u: FloatArray) -> FloatArray:
 
 
 def normal_cdfs(z: FloatArray) -> FloatArray:
-    """Standard normal distribution function of an array, same shape; loads scipy.special."""
+    """Standard normal distribution function of an array, same shape; loads scipy.special for many."""
     import numpy as np
+
+    if np.size(z) <= FEW:
+        return np.asarray(np.frompyfunc(normal_cdf, 1, 1)(z), dtype=np.float64)
     from scipy.special import ndtr
 
     return np.asarray(ndtr(z), dtype=np.float64)

@@ -309,6 +309,20 @@ def test_schemas_stay_small(capsys: pytest.CaptureFixture[str]) -> None:
         assert len(json.dumps(schema_of(capsys, kind))) < 60_000
 
 
+def test_a_scenario_schema_knows_other_units_and_no_others(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["schema", "scenario", "power"]) == 0
+    validator = Draft202012Validator(json.loads(capsys.readouterr().out))
+
+    def fits(grid: dict[str, object]) -> bool:
+        header = {"name": "x", "planner": "power", "base": "power-100mw"}
+        return validator.is_valid({"scenario": header, "grid": grid})
+
+    assert all(fits({name: 1}) for name in ("contract_w", "contract_kw", "contract_mw", "contract_gw"))
+    assert fits({"contract_mw": {"value": 100, "source": "ours"}})
+    assert not any(fits({name: 1}) for name in ("contract_kwh", "contract_gb", "contract"))
+    assert not fits({"contract_mw": "much"})
+
+
 @pytest.mark.parametrize("name", scenario_names())
 def test_shipped_scenarios_fit_the_scenario_schema(capsys: pytest.CaptureFixture[str], name: str) -> None:
     content = plain(tomli.loads((shipped("scenarios") / f"{name}.toml").read_text(encoding="utf-8")))
@@ -319,7 +333,7 @@ def test_shipped_scenarios_fit_the_scenario_schema(capsys: pytest.CaptureFixture
     assert [f"{list(error.path)}: {error.message}" for error in validator.iter_errors(content)] == []
     # What a base may supply may be missing; without one it may not.
     without = {**content, "scenario": {key: item for key, item in content["scenario"].items() if key != "base"}}
-    # A split may ask by a workload or by token rates, so that none of its sections must be there but the header.
+    # A split may ask by a workload or by token rates and a hall has defaults: only their header must be there.
     sections = [section for section in ("workload", "load", "power") if section in without]
-    del without["scenario" if content["scenario"]["planner"] == "split" else sections[0]]
+    del without["scenario" if content["scenario"]["planner"] in ("split", "thermal") else sections[0]]
     assert list(validator.iter_errors(without)) != []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from functools import cache, partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -85,15 +86,15 @@ def test_everything_not_reproduced_is_listed() -> None:
 
 
 def test_the_number_of_checks_is_as_stated() -> None:
-    from aiplan.planners.energy import validation as energy
-    from aiplan.planners.split import validation as split
+    from aiplan.study.validate import CHECKED
 
-    checks = [*energy.CHECKS, *split.CHECKS]
+    modules = [import_module(f"aiplan.planners.{name}.validation") for name in CHECKED]
+    checks = [check for module in modules for check in module.CHECKS]
     kinds = [sum(check.evidence == kind for check in checks) for kind in ("published", "second-hand", "derived")]
     pattern = r"(\d+) of (\d+) expected values are met: (\d+) printed in a source, (\d+) read at second hand and (\d+)"
     text = README.read_text(encoding="utf-8")
     assert number(text, pattern) == (len(checks), len(checks), *kinds)
-    missing = len(energy.NOT_REPRODUCED) + len(split.NOT_REPRODUCED)
+    missing = sum(len(module.NOT_REPRODUCED) for module in modules)
     assert number(text, r"(\d+) more are not reproduced") == (missing,)
 
 
@@ -185,9 +186,9 @@ STATED = {
 def accuracy(shared_data: Path) -> dict[str, dict[str, dict[str, Any]]]:
     """Accuracy tables of the time model by id, their rows by name."""
     from aiplan.catalog.loader import Catalog
-    from aiplan.planners.serving.accuracy import accuracy_tables
+    from aiplan.planners.serving.accuracy import data_tables
 
-    tables = accuracy_tables(Catalog(), shared_data)
+    tables = data_tables(Catalog(), shared_data)
     return {table.id: {str(row.get("what")): row for row in table.records()} for table in tables}
 
 

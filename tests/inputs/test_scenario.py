@@ -83,7 +83,7 @@ def test_a_mistyped_name_gets_a_suggestion() -> None:
     assert (caught.value.code, caught.value.hint) == ("E111", "did you mean 'frontier-chat'?")
     with pytest.raises(InputError) as caught:
         find_scenario("zzz")
-    assert "shipped scenarios: deepseek-2025, frontier-chat" in caught.value.hint
+    assert caught.value.hint == f"shipped scenarios: {', '.join(scenario_names())}"
 
 
 @pytest.mark.parametrize("text", ["", "x" * 5000, "a/" * 3000, "~", "\x00", "con\nfig"])
@@ -91,7 +91,7 @@ def test_odd_names_are_only_unknown(text: str) -> None:
     with pytest.raises(InputError) as caught:
         find_scenario(text)
     assert caught.value.code == "E111"
-    assert len(caught.value.render()) < 300
+    assert len(caught.value.render()) < 400
 
 
 def test_a_folder_of_the_same_name_does_not_hide_a_shipped_scenario(folder: Folder) -> None:

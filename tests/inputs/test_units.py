@@ -15,7 +15,7 @@ from aiplan.catalog.schema import KINDS
 from aiplan.inputs.conversion import section_of
 from aiplan.inputs.fields import quantity_bounds
 from aiplan.planners.energy.inputs import EnergyInputs
-from aiplan.units import _BASE, UNITLESS, UNITLESS_NAMES, convertible, stem, symbol_of, unit_of
+from aiplan.units import _BASE, UNITLESS, UNITLESS_NAMES, convertible, spellings, stem, symbol_of, unit_of
 
 # Our suffix: pint's unit, and pint's name of the base unit of our dimension.
 PINT = {
@@ -194,3 +194,13 @@ def test_every_quantity_says_its_unit_or_that_it_has_none() -> None:
     # Counts and weights by name; parameters in billions and TOP/s as the data sheets and model cards print them.
     assert plain == {"batch", "input_token_weight", "weights", "overhead", "weight_bits", "int8_dense_tops",
                      "published_active_params_b", "published_total_params_b"}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "name", ["contract_w", "idle_kw", "t_max_c", "flow_cfm", "price_usd_per_kwh", "pue", "share_fraction"]
+)
+def test_every_spelling_stands_for_the_field(name: str) -> None:
+    own, *others = spellings(name)
+    assert own == name
+    assert all(convertible(other, [name]) for other in others)
+    assert bool(others) == (name in ("contract_w", "idle_kw"))

@@ -16,7 +16,7 @@ import pytest
 from aiplan.catalog.loader import Catalog
 from aiplan.errors import InputError
 from aiplan.planners.serving import accuracy
-from aiplan.planners.serving.accuracy import accuracy_tables
+from aiplan.planners.serving.accuracy import data_tables
 from aiplan.planners.serving.calibration import score
 from aiplan.planners.serving.calibration_public import PublicData, shipped_entries
 from aiplan.planners.serving.calibration_recipes import OWN_TTFT_WEIGHT, unknowns_for
@@ -204,7 +204,7 @@ def test_a_row_of_a_deployment_says_much_of_its_other_rows(
 
 def test_a_folder_without_the_files_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
-        accuracy_tables(Catalog(), tmp_path)
+        data_tables(Catalog(), tmp_path)
     assert caught.value.code == "E185"
     assert "inferencex_agg.csv" in str(caught.value)
 

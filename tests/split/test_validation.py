@@ -61,7 +61,7 @@ def test_a_check_reads_any_planners_scenario(scenario: str, results: Results) ->
 
 def test_a_folder_without_the_files(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
-        validation_data.split_tables(CATALOG, tmp_path)
+        validation_data.data_tables(CATALOG, tmp_path)
     assert caught.value.code == "E185"
     assert "reference_runs.csv" in str(caught.value)
 
@@ -70,7 +70,7 @@ def test_a_folder_without_the_files(tmp_path: Path) -> None:
 def test_without_numba_the_long_studies_are_left_out(shared_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(SWITCH, "0")
     monkeypatch.setattr(validation_data, "runs_table", lambda *_: Table("split_runs", "", (), ()))
-    assert [table.id for table in validation_data.split_tables(CATALOG, shared_data)] == ["split_runs"]
+    assert [table.id for table in validation_data.data_tables(CATALOG, shared_data)] == ["split_runs"]
     assert validation_data.data_checks(CATALOG, shared_data) == ()
 
 

@@ -105,6 +105,14 @@ def test_normal_quantile_standard_value() -> None:
     assert special.ndtri(0.95) == pytest.approx(_special.Z95, abs=1e-14)
 
 
+@pytest.mark.parametrize("count", [3, _special.FEW, _special.FEW + 1])
+def test_few_elements_and_many_give_the_same(count: int) -> None:
+    z, p = np.linspace(-30.0, 6.0, count), np.linspace(1e-6, 1.0 - 1e-6, count)
+    np.testing.assert_allclose(_special.normal_cdfs(z), special.ndtr(z), rtol=1e-12)
+    np.testing.assert_allclose(_special.normal_quantiles(p), special.ndtri(p), rtol=1e-12, atol=1e-12)
+    assert _special.normal_cdfs(np.zeros((2, 3))).shape == (2, 3)
+
+
 @pytest.mark.parametrize(
     ("p5", "p95", "sigma", "median", "mean"),
     [(0.4, 0.9, 0.2465, 0.600, 0.6185), (1.05, 1.6, 0.1280, 1.296, 1.3068)],

@@ -77,7 +77,7 @@ COLUMNS = (
 """Errors are ``|predicted / measured - 1|``; a time that is twice too long counts 100 %, half as long 50 %."""
 
 
-def accuracy_tables(catalog: Catalog, folder: Path) -> list[Table]:
+def data_tables(catalog: Catalog, folder: Path) -> list[Table]:
     """Every table.
 
     Raises

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from aiplan.inputs.fields import NonNegative, Positive, Section, Text, quantity
+from aiplan.inputs.fields import FileBeside, NonNegative, Positive, Section, Text, quantity
 from aiplan.inputs.scenario import Header
 
 Degree = Annotated[int, Field(ge=1, le=10_000)]
@@ -21,7 +21,7 @@ class Deployment(Section):
 
     model: Text | None = None
     """Model of the catalog; may be absent where ``config`` describes one."""
-    config: Text | None = None
+    config: FileBeside | None = None
     """``config.json`` of a model, as published beside its weights; stands in for ``model``. In a scenario file, a file
     in its folder; on the command line, any."""
     hardware: Text | None = None

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from aiplan.inputs.fields import Id, NonNegative, Positive, Section, Text, quantity
+from aiplan.inputs.fields import FileName, Id, NonNegative, Positive, Section, Text, quantity
 from aiplan.inputs.scenario import Header, Uncertainty
 from aiplan.planners.size.inputs import Failures
 
@@ -19,7 +19,7 @@ Rate = quantity(1e-3, 1e6)
 class Workload(Section):
     """The requests: a trace, or when they come and how long they are."""
 
-    trace: Text | None = None
+    trace: FileName | None = None
     """Trace file, or the name of a shipped one; lengths and times come from it."""
     requests_per_s: Rate | None = None  # type: ignore[valid-type]
     """Mean rate; of a trace, its own where absent."""

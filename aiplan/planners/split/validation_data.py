@@ -32,7 +32,11 @@ PROFILE = PROFILES["bloom-176b"]
 SERVERS = {"a": "dgx-a100", "h": "dgx-h100", "c": "dgx-h100-pcap"}
 """Machine of each letter in their names: ba and bh are unsplit, aa, hh, ha split."""
 METRICS, AT = ("ttft", "tbt", "e2e"), (50, 90, 99)
-NEEDS_NUMBA = "left out: thousands of replays need numba, pip install 'aiplan[fast]'"
+NO_CHECKS = (
+    "Splitwise's designs, closed form of `aiplan split`",
+    "left out: thousands of replays need numba, pip install 'aiplan[fast]'",
+)
+"""What a report says in place of the checks."""
 
 RUNS, TRACES = Path("splitwise") / "reference_runs.csv", Path("splitwise") / "traces"
 CODE, CONVERSATION = (Path("traces") / f"azure_llm_2023_{name}.csv" for name in ("code", "conv"))
@@ -151,7 +155,7 @@ def paper_trial(catalog: Catalog, data: Path, decode_model: DecodeModel, seeds: 
 # --- tables of --data -------------------------------------------------------------------------------------------------
 
 
-def split_tables(catalog: Catalog, data: Path) -> list[Table]:
+def data_tables(catalog: Catalog, data: Path) -> list[Table]:
     """How the replay stands beside the simulator's runs, the closed form beside the replay, both beside the paper.
 
     Without numba the first alone.

@@ -1,0 +1,1 @@
+"""Cooling: weather, systems, and what they cost in energy and water."""

@@ -1,0 +1,1 @@
+"""`aiplan site`: megawatts at a place to GPUs, tokens, energy, water and carbon."""
