@@ -70,8 +70,7 @@ def test_water_adds_up() -> None:
     )
 
 
-def test_lines_follow_from_each_other_at_fixed_inputs() -> None:
-    # One draw of every input is not enough to tell a product of medians from a median of products.
+def test_lines_follow_from_each_other() -> None:
     found = result()
     lines, place = found.lines, found.case.parameters.medians()
     energy = sum(found.energy_mwh.values())
@@ -138,6 +137,13 @@ def test_twice_the_connection_carries_twice_the_servers() -> None:
     assert two == pytest.approx(2 * one, rel=0.01)
 
 
+def test_on_the_same_blocks_more_redundancy_never_adds_servers() -> None:
+    for blocks in (8, 12, 18):
+        servers = [value("servers", f"redundancy.scheme={name}", f"blocks.count={blocks}") for name in
+                   ("n", "4n/3", "2n")]  # fmt: skip
+        assert servers == sorted(servers, reverse=True)
+
+
 @pytest.mark.parametrize(("worse", "better"), [
     (("redundancy.scheme=2n", "blocks.count=10"), ("redundancy.scheme=n", "blocks.count=10")),
     (("site.place=singapore",), ("site.place=lulea-se",)),
@@ -155,6 +161,31 @@ def test_numbers_of_the_scenario_win_over_the_places() -> None:
     overrides = ("site.carbon_g_per_kwh=100", "site.price_usd_per_kwh=0.05")
     assert value("carbon_t", *overrides) == pytest.approx(value("energy_mwh", *overrides) * 0.1, rel=1e-9)
     assert value("electricity_usd", *overrides) == pytest.approx(value("energy_mwh", *overrides) * 50, rel=1e-9)
+
+
+def test_there_is_one_price_of_electricity() -> None:
+    cheap, dear = (answer("cost.basis=server", f"site.price_usd_per_kwh={price}") for price in (0.05, 0.15))
+    rise = (dear.line("usd_per_h").value - cheap.line("usd_per_h").value) * 8760
+    nominal = cheap.line("energy_nominal_mwh").value
+    # Transformers lose with the square of the load: the mean hour's loss is not quite the mean of the hours'.
+    assert rise == pytest.approx(nominal * 1e3 * 0.1, rel=1e-5)
+
+
+def test_servers_without_a_price_of_electricity_are_refused() -> None:
+    with pytest.raises(InputError) as caught:
+        answer("site.place=4A", "cost.basis=server")
+    assert caught.value.code == "E260"
+
+
+def test_totals_at_medians_are_those_of_the_tables() -> None:
+    found = answer()
+    for line, table, column in (
+        ("energy_nominal_mwh", "energy", "energy_mwh"),
+        ("water_nominal_m3", "water", "water_m3"),
+    ):
+        assert found.line(line).value == pytest.approx(found.table(table).records()[-1][column], rel=1e-12)
+    ratio = found.line("energy_nominal_mwh").value / found.line("it_energy_mwh").value
+    assert found.line("pue_nominal").value == pytest.approx(ratio, rel=1e-12)
 
 
 def test_what_nobody_knows_is_left_out_and_said() -> None:

@@ -13,6 +13,7 @@ Count = Annotated[int, Field(ge=1, le=20_000)]
 Correlation = Annotated[float, Field(ge=-1.0, le=1.0)]
 Pair = Annotated[tuple[float, ...], Field(strict=False, min_length=2, max_length=2)]
 Pue = quantity(above=0.0, sane=(1.0, 10.0))
+Basis = Literal["neocloud", "hyperscaler", "rental_3y", "server"]
 Rule = Literal["nameplate", "peak", "percentile", "oversubscribed"]
 MOST_NODES = 5000
 
@@ -200,7 +201,7 @@ class Serving(Section):
 class Cost(Section):
     """What an hour costs."""
 
-    basis: Literal["neocloud", "hyperscaler", "rental_3y", "server"] = "neocloud"
+    basis: Basis = "neocloud"
     """Price per accelerator-hour of the catalog, or the server's price spread over its life, and its electricity."""
     lifetime_years: Positive
     """Years a server is written off over (basis server)."""

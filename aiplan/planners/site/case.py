@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from aiplan.errors import InputError, Problem
 from aiplan.inputs.quantity import Quantity, constant
 from aiplan.planners.cooling.case import Case as CoolingCase
 from aiplan.planners.cooling.case import build_case as build_cooling
 from aiplan.planners.cooling.inputs import CoolingInputs, Load
 from aiplan.planners.parameters import Parameters
-from aiplan.planners.power.inputs import Facility, PowerInputs
+from aiplan.planners.power.inputs import Cost, Facility, PowerInputs
 from aiplan.report.model import Warn
 
 if TYPE_CHECKING:
@@ -90,8 +91,22 @@ def _site(inputs: SiteInputs, catalog: Catalog) -> Any:
     return None if found is None else catalog.get("sites", found)
 
 
-def power_inputs(inputs: SiteInputs, blocks: int) -> PowerInputs:
-    """The question to the power planner, with so many blocks."""
+def power_inputs(case: Case, blocks: int) -> PowerInputs:
+    """The question to the power planner, with so many blocks and the place's price of electricity.
+
+    Raises
+    ------
+    InputError where servers are to be paid with their electricity and the place has no price.
+    """
+    inputs = case.inputs
+    price = case.parameters.items.get(case.place.get("price_usd_per_kwh", ""))
+    if price is None and inputs.cost.basis == "server":
+        raise InputError(Problem("E260", 'cost.basis = "server" needs a price of electricity, and the place has none',
+                                 "site.price_usd_per_kwh", hint="give site.price_usd_per_kwh"))  # fmt: skip
+    cost = Cost.model_construct(
+        basis=inputs.cost.basis, lifetime_years=inputs.cost.lifetime_years,
+        electricity_usd_per_kwh=None if price is None else price.quantity,
+    )  # fmt: skip
     levels = {
         kind: level if level.count is None else level.model_copy(update={"count": level.count * blocks})
         for kind, level in inputs.levels.items()
@@ -100,7 +115,7 @@ def power_inputs(inputs: SiteInputs, blocks: int) -> PowerInputs:
         scenario=inputs.scenario, uncertainty=inputs.uncertainty, grid=inputs.grid, levels=levels, nodes={},
         redundancy=inputs.redundancy, racks=inputs.racks, hall=inputs.hall,
         facility=Facility(other_fraction=inputs.facility.other_fraction), power=inputs.power, classes=inputs.classes,
-        serving=inputs.serving, cost=inputs.cost,
+        serving=inputs.serving, cost=cost,
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from aiplan.inputs.fields import Id, NonNegative, Positive, Section
 from aiplan.inputs.scenario import Header
 from aiplan.planners.cooling.inputs import CoolingSystem, Draws
 from aiplan.planners.cooling.inputs import Site as Weather
-from aiplan.planners.power.inputs import Cost, Grid, Hall, Level, Power, Rack, Redundancy, ServerClass, Serving
+from aiplan.planners.power.inputs import Basis, Grid, Hall, Level, Power, Rack, Redundancy, ServerClass, Serving
 
 
 class Place(Weather):
@@ -40,6 +40,15 @@ class Rest(Section):
 
     other_fraction: NonNegative
     """Lighting and the like over IT power."""
+
+
+class Cost(Section):
+    """What an hour costs; electricity is the place's."""
+
+    basis: Basis = "neocloud"
+    """Price per accelerator-hour of the catalog, or the server's price spread over its life, and its electricity."""
+    lifetime_years: Positive
+    """Years a server is written off over (basis server)."""
 
 
 class SiteInputs(Section):

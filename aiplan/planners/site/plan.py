@@ -83,8 +83,8 @@ def plan(inputs: SiteInputs, catalog: Catalog) -> Result:
     case = build_case(inputs, catalog)
     medians = case.parameters.medians()
     cooled = partial(_cooling, case, named(case.cooling, medians), Outdoor.of(case.cooling.climate.weather))
-    blocks = inputs.blocks.count or _blocks(inputs, catalog, cooled)
-    result = _result(case, power.plan(power_inputs(inputs, blocks), catalog, cooled, beside=False), blocks, medians)
+    blocks = inputs.blocks.count or _blocks(case, catalog, cooled)
+    result = _result(case, power.plan(power_inputs(case, blocks), catalog, cooled, beside=False), blocks, medians)
     _fill_year(result)
     _fill_lines(result)
     return result
@@ -110,18 +110,19 @@ def mean_load(found: Provision) -> float:
     return min(found.mean.it_w / found.worst.it_w, 1.0)
 
 
-def _blocks(inputs: SiteInputs, catalog: Catalog, cooled: Mechanical) -> int:
+def _blocks(case: Case, catalog: Catalog, cooled: Mechanical) -> int:
     """The fewest blocks that use up the grid connection.
 
     One block alone gives a first number; because loads of many blocks level out, a few more may be of use.
     """
-    contract = float(inputs.grid.contract_w.distribution.median)
-    margin = float(inputs.grid.margin_fraction.distribution.median)
-    one = power.capacity(power_inputs(inputs, 1), catalog, cooled, AMPLE * contract)
+    grid = case.inputs.grid
+    contract = float(grid.contract_w.distribution.median)
+    margin = float(grid.margin_fraction.distribution.median)
+    one = power.capacity(power_inputs(case, 1), catalog, cooled, AMPLE * contract)
     least = blocks_needed(contract * (1.0 - margin), one.worst.grid_w)
     servers = 0
     for blocks in range(least, int(least * (1.0 + MOST_EXTRA_BLOCKS)) + 2):
-        found = power.capacity(power_inputs(inputs, blocks), catalog, cooled)
+        found = power.capacity(power_inputs(case, blocks), catalog, cooled)
         if found.servers <= servers:
             return blocks - 1
         servers = found.servers

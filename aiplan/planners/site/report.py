@@ -24,11 +24,18 @@ FROM_POWER = ("servers", "gpus", "binding", "it_power_mw", "it_power_mean_mw", "
 LINES: dict[str, tuple[str, str | None, str]] = {
     "blocks": ("Blocks", "blocks", "fewest that use up the grid connection"),
     "pue_annual": ("PUE, year", None, "energy_mwh / it_energy_mwh"),
-    "pue_worst_hour": ("PUE, worst hour", None, "facility_power_mw / it_power_mw"),
+    "pue_nominal": ("at the inputs' medians", None, "facility over IT energy with every input at its median"),
+    "pue_worst_hour": (
+        "PUE, worst hour",
+        None,
+        "(IT + losses + cooling of the worst hour + other) / IT; at medians facility_power_mw / it_power_mw",
+    ),
     "wue_annual_l_per_kwh": ("WUE, year", "L/kWh", "water_m3 / it_energy_mwh"),
     "it_energy_mwh": ("IT energy", "MWh/year", "it_power_mean_mw x hours"),
     "energy_mwh": ("Facility energy", "MWh/year", "IT + cooling + losses of every level + other, hour by hour"),
+    "energy_nominal_mwh": ("at the inputs' medians", "MWh/year", "sum of the table energy"),
     "water_m3": ("Water on site", "m³/year", "evaporation + blow-down + drift + humidification"),
+    "water_nominal_m3": ("at the inputs' medians", "m³/year", "sum of the table water"),
     "offsite_water_m3": ("Water of generation", "m³/year", "energy_mwh x water of generation"),
     "carbon_t": ("Carbon, location-based", "t/year", "energy_mwh x carbon intensity"),
     "electricity_usd": ("Electricity", "USD/year", "energy_mwh x price; demand charges not counted"),
@@ -37,9 +44,9 @@ LINES: dict[str, tuple[str, str | None, str]] = {
 }
 ORDER = (
     "servers", "gpus", "tokens_per_s", "binding", "blocks", "it_power_mw", "facility_power_mw", "stranded_power_mw",
-    "capping_probability", "pue_annual", "pue_worst_hour", "wue_annual_l_per_kwh", "it_power_mean_mw", "it_energy_mwh",
-    "energy_mwh", "water_m3", "offsite_water_m3", "carbon_t", "electricity_usd", "shell_usd_per_kw", "shell_usd",
-    "usd_per_h",
+    "capping_probability", "pue_annual", "pue_nominal", "pue_worst_hour", "wue_annual_l_per_kwh", "it_power_mean_mw",
+    "it_energy_mwh", "energy_mwh", "energy_nominal_mwh", "water_m3", "water_nominal_m3", "offsite_water_m3", "carbon_t",
+    "electricity_usd", "shell_usd_per_kw", "shell_usd", "usd_per_h",
 )  # fmt: skip
 NEEDS_POWER = frozenset({"it_energy_mwh", "energy_mwh", "water_m3", "offsite_water_m3", "carbon_t", "electricity_usd",
                          "shell_usd", "pue_annual", "pue_worst_hour", "blocks"})  # fmt: skip
@@ -99,7 +106,14 @@ def _lines(result: Result) -> tuple[Line, ...]:
     capacity = {line.id: line for line in power_report.lines(result.power)}
     found: dict[str, Line] = {name: capacity[name] for name in FROM_POWER}
     rest = capacity["it_power_mean_mw"]
-    plain: dict[str, Cell] = {"blocks": result.blocks, "it_energy_mwh": result.energy_mwh["IT"]}
+    energy, it = sum(result.energy_mwh.values()), result.energy_mwh["IT"]
+    plain: dict[str, Cell] = {
+        "blocks": result.blocks,
+        "it_energy_mwh": it,
+        "pue_nominal": energy / it,
+        "energy_nominal_mwh": energy,
+        "water_nominal_m3": sum(result.water_m3.values()),
+    }
     for name, value in plain.items():
         label, unit, formula = LINES[name]
         found[name] = Line(name, label, value, unit, grade=rest.grade, sources=rest.sources, formula=formula,
