@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import math
+import re
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from aiplan.errors import InputError
 from aiplan.planners.cooling.plant import System
-from aiplan.planners.cooling.validation import CHECKS, data_checks, data_tables
+from aiplan.planners.cooling.validation import CHECKS, _beside, _drawn, data_checks, data_tables
 from aiplan.planners.cooling.year import Year, year
 from aiplan.planners.power.losses import ups_efficiency
 from aiplan.study.validate import Results
+from tests.conftest import ROOT
 from tests.cooling.systems import bands, catalog, medians, shipped, zones
+from tests.docs.blocks import rows
 
 pytestmark = pytest.mark.shared_data
 
@@ -31,6 +37,7 @@ TABLE = {
     "6A": (1.138, 2.09, 1.154, 0.48),
     "7": (1.137, 2.09, 1.149, 0.41),
 }
+COOLING = ROOT / "docs" / "cooling.md"
 WATER_SIDE, AIR_SIDE, EVAPORATIVE = "hyperscale-water-side", "hyperscale-air-side", "hyperscale-air-side-evaporative"
 
 
@@ -136,15 +143,51 @@ def test_what_validate_checks_is_met(shared_data: Path) -> None:
     assert sum(check.evidence == "published" for check in checks) == 7
 
 
-def test_table_of_bands(shared_data: Path) -> None:
+@lru_cache(maxsize=1)
+def beside_bands(shared_data: Path) -> list[dict[str, Any]]:
     (table,) = data_tables(catalog(), shared_data)
-    rows = table.records()
-    assert len(rows) == 100
-    for row in rows:
-        assert row["pue_p5"] < row["pue_median"] < row["pue_p95"]  # type: ignore[operator]
+    return table.records()
+
+
+def test_table_of_bands(shared_data: Path) -> None:
+    assert len(beside_bands(shared_data)) == 100
+    for row in beside_bands(shared_data):
+        assert row["pue_p5"] < row["pue_median"] < row["pue_p95"]
         if str(row["system"]).startswith("hyperscale"):
-            assert row["pue_covered_fraction"] >= 0.8  # type: ignore[operator]
-            assert row["wue_covered_fraction"] >= 0.8  # type: ignore[operator]
+            assert row["pue_covered_fraction"] >= 0.8
+            assert row["wue_covered_fraction"] >= 0.8
+
+
+def test_what_the_page_says_of_the_bands_is_what_validate_gives(shared_data: Path) -> None:
+    """Least and greatest share of a band over ten zones, rounded outwards."""
+    listed = {row[0].strip("`"): [cell.split(" to ") for cell in row[1:]] for row in rows(COOLING, "share covered")}
+    assert set(listed) == {str(row["system"]) for row in beside_bands(shared_data)}
+    for system, cells in listed.items():
+        for kind, stated in zip(("pue", "wue"), cells, strict=True):
+            found = [float(row[f"{kind}_covered_fraction"]) for row in beside_bands(shared_data)
+                     if row["system"] == system]  # fmt: skip
+            ends = (math.floor(100 * min(found) + 1e-9) / 100, math.ceil(100 * max(found) - 1e-9) / 100)
+            assert tuple(map(float, stated)) == ends, (system, kind)
+
+
+@pytest.mark.parametrize("whole_system", [False, True])
+def test_what_the_page_says_of_evaporation(shared_data: Path, whole_system: bool) -> None:
+    """The rule alone, with the drawn envelope of `hyperscale-air-side`, and the system with its fixed one."""
+    name = EVAPORATIVE if whole_system else AIR_SIDE
+    p, published, weather = _drawn(shipped(name)), bands(shared_data), zones(shared_data)
+    system = System(replace(shipped(name).system.air, evaporation="cool"))
+    covered = {zone: 100 * _beside(np.zeros(()), year(system, p, weather[zone]).wue, *published["1", zone][2:])[-1]
+               for zone in TABLE}  # fmt: skip
+    text = " ".join(COOLING.read_text(encoding="utf-8").split())
+    if whole_system:
+        pattern = r"covers less, (\d+) % of 3B and (\d+) to (\d+) % of the others"
+        own = [covered.pop("3B"), min(covered.values()), max(covered.values())]
+    else:
+        pattern = r"nothing of the WUE band of zone 3B, (\d+) % of 4B, (\d+) % of 5B, and (\d+) to (\d+) %"
+        assert covered.pop("3B") == 0.0
+        own = [covered.pop("4B"), covered.pop("5B"), min(covered.values()), max(covered.values())]
+    (stated,) = re.findall(pattern, text)
+    assert [round(value) for value in own] == [int(number) for number in stated]
 
 
 def test_a_folder_without_the_files_is_refused(tmp_path: Path) -> None:

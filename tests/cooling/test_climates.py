@@ -14,6 +14,7 @@ from aiplan.errors import InputError
 from aiplan.planners.cooling.climates import DAILY_MAX_ABOVE_KELVIN, DAILY_MIN_BELOW_KELVIN, find_weather
 from aiplan.planners.cooling.psychrometrics import pressure_at_elevation_pa
 from aiplan.planners.cooling.synthesis import synthesise
+from tests.cooling.years import hours_where
 from tests.transcribe import climates
 
 ZONES = ("0A", "0B", "1A", "2A", "2B", "3A", "3B", "3C", "4A", "4B", "4C", "5A", "5B", "5C", "6A", "6B", "7", "8")
@@ -78,8 +79,8 @@ def test_typical_years_keep_what_their_hours_say(catalog: Catalog, name: str) ->
     assert place.offset is None
     assert year.mean(year.drybulb_c) == pytest.approx(known.dry, abs=6e-4)
     assert year.mean(year.wetbulb_c) == pytest.approx(known.wet, abs=1e-3)
-    assert year.hours_where(year.wetbulb_c > 20.0) == pytest.approx(known.humid_h, abs=4.0)
-    assert year.hours_where(year.drybulb_c > 27.0) == known.warm_h
+    assert hours_where(year, year.wetbulb_c > 20.0) == pytest.approx(known.humid_h, abs=4.0)
+    assert hours_where(year, year.drybulb_c > 27.0) == known.warm_h
     assert year.quantile(year.drybulb_c, 0.996) == known.hot
     assert year.mean(year.pressure_pa) == pytest.approx(known.pressure, abs=2.0)
     assert place.monthly.annual_mean_c == pytest.approx(known.dry, abs=0.005)
@@ -224,7 +225,7 @@ def test_the_page_shows_what_the_code_makes(catalog: Catalog, root: Path) -> Non
     for name in TYPICAL_YEARS:
         place = find_weather(catalog, name)
         years = (place.weather, synthesise(place.monthly))
-        humid = [f"{year.hours_where(year.wetbulb_c > 20.0):.0f}" for year in years]
+        humid = [f"{hours_where(year, year.wetbulb_c > 20.0):.0f}" for year in years]
         hot = [f"{year.quantile(year.drybulb_c, 0.996):.1f}" for year in years]
         assert f"| {name} | {' | '.join([*humid, *hot])} |" in page
     for zone in ZONES:

@@ -123,7 +123,7 @@ def test_worst_hours_head_the_year() -> None:
 def test_every_system_stands_in_the_table_best_first() -> None:
     report = answer()
     rows = records(report, "systems")
-    assert {row["system"] for row in rows} == set(catalog().ids("cooling"))
+    assert {row["system"] for row in rows} == set(catalog().ids("cooling")) - {"hyperscale-sea-water"}
     assert [row["pue"] for row in rows] == sorted(row["pue"] for row in rows)
     for row in rows:
         assert 1.0 + sum(row[f"{group}_fraction"] for group in GROUPS) == pytest.approx(row["pue"], abs=1e-9)
@@ -132,6 +132,39 @@ def test_every_system_stands_in_the_table_best_first() -> None:
     assert own["pue_worst"] == pytest.approx(records(report, "worst_hours")[0]["pue"], abs=1e-9)
     named = [name for names in GROUPS.values() for name in names]
     assert sorted(named) == sorted(LABELS)
+
+
+def test_sea_water_is_compared_where_its_sea_is_known() -> None:
+    """The catalog's 5 to 25 deg C is the sea of no place: no rank by it, unless the plant is the one asked for."""
+    sea = "hyperscale-sea-water"
+
+    def rank(report: Report) -> tuple[int, float] | None:
+        found = [(at, row["pue"]) for at, row in enumerate(records(report, "systems")) if row["system"] == sea]
+        return found[0] if found else None
+
+    plain, cold, warm = answer(), answer("cooling.sea_c=8"), answer("cooling.sea_c=32")
+    assert rank(plain) is None
+    assert sea in dict(plain.context)["Not compared"]
+    assert "cooling.sea_c" in dict(plain.context)["Not compared"]
+    for report in (cold, warm, answer(f"cooling.system={sea}")):
+        assert rank(report) is not None
+        assert "Not compared" not in dict(report.context)
+    assert rank(cold) < rank(warm)  # type: ignore[operator]
+
+
+def test_what_is_not_drawn_has_no_quantiles() -> None:
+    """Immersion's numbers are assumed without ranges; a typical year has no offset that is drawn."""
+    fixed = answer("cooling.system=immersion", "site.place=4A")
+    drawn = answer("cooling.system=immersion")
+    assert all(line.p5 is None and line.p95 is None for line in fixed.lines)
+    assert all(row["p5_fraction"] is None for row in records(fixed, "components"))
+    assert value(fixed, "pue_annual") == pytest.approx(value(fixed, "pue_nominal"), abs=0.001)
+    assert "(" not in fixed.headline
+    assert dict(fixed.context)["Quantiles"].startswith("none")
+    assert drawn.line("pue_annual").p5 < drawn.line("pue_annual").p95  # type: ignore[operator]
+    # Of what is drawn, what does not vary has none either.
+    assert drawn.line("wue_annual_l_per_kwh").p5 is None
+    assert drawn.line("wue_annual_l_per_kwh").value == 0.0
 
 
 def test_both_conventions_are_told_and_one_is_used() -> None:
@@ -283,7 +316,8 @@ def test_class_of_facility_water() -> None:
 
 
 def test_what_is_given_in_vain_is_told() -> None:
-    assert "W-COOLING-UNUSED" in codes(answer("cooling.sea_c=10"))
+    assert "W-COOLING-UNUSED" in codes(answer("cooling.loop_supply_c=40"))
+    assert "W-COOLING-UNUSED" not in codes(answer("cooling.sea_c=10"))
     assert "W-COOLING-UNUSED" in codes(answer("cooling.envelope=a1-allowable"))
     assert "W-COOLING-UNUSED" not in codes(answer(AIR, "cooling.envelope=a1-allowable"))
 

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from aiplan.catalog.loader import Catalog
 from aiplan.planners.arrays import Array
 from aiplan.planners.cooling.climates import find_weather
-from aiplan.planners.cooling.synthesis import DAYS, Monthly, hourly_year, spread, synthesise
+from aiplan.planners.cooling.synthesis import DAYS, Monthly, spread, synthesise
 from aiplan.planners.cooling.weather import Weather
+from tests.cooling.years import hourly_year, hours_where, monthly_of
 
 
 def monthly_means(year: Weather, values: Array) -> Array:
@@ -112,15 +113,15 @@ def test_the_reference_s_figures_of_42_sites(shared_data: Path) -> None:
         wet = year.wetbulb_c
         assert year.quantile(year.drybulb_c, 0.996) == pytest.approx(float(row["design_drybulb_99p6_c"]), abs=0.2)
         assert year.quantile(wet, 0.996) == pytest.approx(float(row["design_wetbulb_99p6_c"]), abs=0.1)
-        assert year.hours_where(wet > 20.0) == pytest.approx(float(row["hours_wetbulb_over_20c"]), abs=7.0)
+        assert hours_where(year, wet > 20.0) == pytest.approx(float(row["hours_wetbulb_over_20c"]), abs=7.0)
 
 
 def test_chicago_is_the_reference_s_zone_5a() -> None:
     # Its hourly sheet 5A is the O'Hare TMY3: 847 h hourly, 657 h synthesised (tolerance 5 h), 31.8 deg C (table 3.2).
     place = find_weather(Catalog(), "chicago-ohare-il")
     year = synthesise(place.monthly)
-    assert place.weather.hours_where(place.weather.wetbulb_c > 20.0) == 847.0
-    assert year.hours_where(year.wetbulb_c > 20.0) == pytest.approx(657.0, abs=5.0)
+    assert hours_where(place.weather, place.weather.wetbulb_c > 20.0) == 847.0
+    assert hours_where(year, year.wetbulb_c > 20.0) == pytest.approx(657.0, abs=5.0)
     assert year.quantile(year.drybulb_c, 0.996) == pytest.approx(31.8, abs=0.15)
 
 
@@ -137,7 +138,7 @@ def test_how_far_synthesis_is_off_typical_years() -> None:
         true, made = place.weather, synthesise(place.monthly)
         assert made.mean(made.drybulb_c) == pytest.approx(true.mean(true.drybulb_c), abs=0.005)
         assert made.mean(made.wetbulb_c) == pytest.approx(true.mean(true.wetbulb_c), abs=0.26)
-        hours.append(made.hours_where(made.wetbulb_c > 20) - true.hours_where(true.wetbulb_c > 20))
+        hours.append(hours_where(made, made.wetbulb_c > 20) - hours_where(true, true.wetbulb_c > 20))
         hot.append(made.quantile(made.drybulb_c, 0.996) - true.quantile(true.drybulb_c, 0.996))
     assert max(map(abs, hours)) < 800
     assert -250 < float(np.mean(hours)) < 0
@@ -151,7 +152,7 @@ def test_hourly_year_is_a_year_in_order() -> None:
     assert year.hours.size == 8760
     assert np.array_equal(year.drybulb_c, again.drybulb_c)
     assert not np.array_equal(year.drybulb_c, other.drybulb_c)
-    found = Monthly.of_year(year)
+    found = monthly_of(year)
     assert np.max(np.abs(found.tmean_c - place.tmean_c)) < 1e-9
     assert np.max(np.abs(found.dewpoint_c - place.dewpoint_c)) < 1.0
 
@@ -171,4 +172,4 @@ def test_hourly_years_stray_as_the_weighted_points_do() -> None:
 
 def test_monthly_of_a_year_needs_an_hourly_year() -> None:
     with pytest.raises(ValueError, match="hourly year with months"):
-        Monthly.of_year(Weather(np.full(24, 5.0), np.full(24, 0.5), np.full(24, 1e5), np.ones(24)))
+        monthly_of(Weather(np.full(24, 5.0), np.full(24, 0.5), np.full(24, 1e5), np.ones(24)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,18 +11,25 @@ from hypothesis import strategies as st
 
 from aiplan.planners.cooling import psychrometrics as air
 from aiplan.planners.cooling.air_plant import Design, dx_cop
+from aiplan.planners.cooling.climates import find_weather
 from aiplan.planners.cooling.equipment import Outdoor, chiller_cop, part_load_of
 from aiplan.planners.cooling.needs import ELECTRICAL, LABELS, needs
 from aiplan.planners.cooling.plant import COMPONENTS, WATERS, System, cool, electrical, mechanical, ups_loss_factor
 from aiplan.planners.cooling.points import POINT, PUBLISHED
 from aiplan.planners.cooling.water import CONVENTIONS
-from aiplan.planners.cooling.weather import Weather
-from aiplan.planners.cooling.year import summary, weighted_quantile, year
+from aiplan.planners.cooling.weather import Weather, weighted_quantile
+from aiplan.planners.cooling.year import summary, year
 from aiplan.planners.power.losses import ups_efficiency
 from tests.cooling.systems import catalog, draws, medians, shipped
 
+
+def has_tower(system: System) -> bool:
+    """Whether a wet tower stands on the site."""
+    return system.liquid == "tower" or system.air.rejection == "tower"
+
+
 NAMES = catalog().ids("cooling")
-WITH_TOWER = [name for name in NAMES if shipped(name).system.has_tower]
+WITH_TOWER = [name for name in NAMES if has_tower(shipped(name).system)]
 
 
 def weather(drybulb_c: Any, rh: Any, pressure_pa: float = 100_000.0) -> Weather:
@@ -91,7 +97,7 @@ def test_balances(name: str, year_: Weather, seed: int, load: float, convention:
     assert np.all((found.compressor_share >= -1e-12) & (found.compressor_share <= 1.0 + 1e-9))
     assert np.all(np.isfinite(found.pue))
     assert np.all(found.pue >= 1.0)
-    if not system.has_tower:
+    if not has_tower(system):
         assert np.all(found.makeup == 0.0)
 
 
@@ -189,6 +195,51 @@ def test_pue_falls_with_wider_humidity_and_warmer_supply(name: str) -> None:
         last = mean
     warm = cool(system, p | {"supply_high_c": p["supply_high_c"] + 4.0}, year_).pue.mean()
     assert warm < cool(system, p, year_).pue.mean()
+
+
+ZONES = ("0A", "0B", "1A", "2A", "2B", "3A", "3B", "3C", "4A", "4B", "4C", "5A", "5B", "5C", "6A", "6B", "7", "8")
+WITH_AIR = [name for name in NAMES if shipped(name).system.air.economiser == "air"]
+
+
+@pytest.mark.parametrize("name", WITH_AIR)
+def test_annual_pue_never_rises_with_a_wider_limit_in_any_zone(name: str) -> None:
+    """Each limit alone; but for 0.0003 where supply is warmer, thinner air and opens hardly an hour."""
+    system, p = shipped(name).system, medians(name)
+    wider = {
+        "supply_high_c": (1.0, 4.0),
+        "rh_low_fraction": (-0.05, -p["rh_low_fraction"]),
+        "rh_high_fraction": (0.05, 1.0 - p["rh_high_fraction"]),
+        "dew_point_low_c": (-2.0, -6.0),
+        "dew_point_high_c": (2.0, 6.0),
+    }
+    for zone in ZONES:
+        air_of_zone = find_weather(catalog(), zone).weather.condensed(1500)
+        before = float(year(system, p, air_of_zone).pue)
+        for limit, steps in wider.items():
+            for step in steps:
+                after = float(year(system, p | {limit: p[limit] + step}, air_of_zone).pue)
+                assert after <= before + (3e-4 if limit == "supply_high_c" else 1e-12), (zone, limit, step)
+
+
+def test_colder_mixing_is_no_wider_envelope() -> None:
+    """What the page says of `supply_low_c`: 4 K less cost up to 0.06, most in zone 3C."""
+    weather_3c, rises = find_weather(catalog(), "3C").weather, []
+    for name in WITH_AIR:
+        p, system = medians(name), shipped(name).system
+        colder = p | {"supply_low_c": p["supply_low_c"] - 4.0}
+        rises.append(float(year(system, colder, weather_3c).pue - year(system, p, weather_3c).pue))
+    assert all(rise > 0.0 for rise in rises)
+    assert max(rises) == pytest.approx(0.06, abs=0.005)
+
+
+def test_dry_winter_air_goes_to_chillers_where_nothing_is_evaporated() -> None:
+    """What the page says of midsize halls with outdoor air in zone 8."""
+    fairbanks = find_weather(catalog(), "8").weather
+    found = {name: year(shipped(name).system, medians(name), fairbanks) for name in WITH_AIR}
+    midsize = [one for name, one in found.items() if name.startswith("midsize")]
+    assert [float(one.pue) for one in midsize] == pytest.approx([1.46, 1.44], abs=0.005)
+    assert [8760.0 - float(one.free_h) for one in midsize] == pytest.approx([4600.0, 4600.0], abs=50.0)
+    assert float(found["hyperscale-air-side"].pue) == pytest.approx(1.12, abs=0.005)
 
 
 # ---- air-side economiser, point by point ----
@@ -323,9 +374,3 @@ def test_draws_of_different_number_are_refused() -> None:
     p = medians("hyperscale-water-side") | {"fan_pressure_pa": np.ones(3) * 500, "tower_range_kelvin": np.ones(4) * 5}
     with pytest.raises(ValueError, match="number of draws"):
         year(shipped("hyperscale-water-side").system, p, POINT)
-
-
-def test_a_plant_without_heat_rejection_is_none() -> None:
-    system = shipped("hyperscale-sea-water").system
-    assert not system.has_tower
-    assert replace(system, liquid="tower").has_tower

@@ -12,8 +12,7 @@ from aiplan.planners.cooling import psychrometrics as air
 from aiplan.planners.cooling.climates import find_weather
 from aiplan.planners.cooling.equipment import Outdoor
 from aiplan.planners.cooling.warmer import Warmer
-from aiplan.planners.cooling.weather import Weather
-from aiplan.planners.cooling.year import weighted_quantile
+from aiplan.planners.cooling.weather import Weather, weighted_quantile
 from tests.cooling.systems import catalog
 
 STEADY = settings(max_examples=60, deadline=None, derandomize=True, database=None)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from aiplan.planners.arrays import Array
 from aiplan.planners.cooling.weather import Weather
+from tests.cooling.years import hours_where
 
 
 def some(seed: int = 1, size: int = 2000) -> Weather:
@@ -81,6 +82,6 @@ def test_quantile_and_hours_against_the_definition() -> None:
     values = year.drybulb_c
     for share in (0.004, 0.25, 0.5, 0.996, 1.0):
         found = year.quantile(values, share)
-        assert year.hours_where(values <= found) >= share * year.total_hours * (1 - 1e-9)
-        assert year.hours_where(values < found) < share * year.total_hours
-    assert year.hours_where(values > 1000.0) == 0.0
+        assert hours_where(year, values <= found) >= share * year.total_hours * (1 - 1e-9)
+        assert hours_where(year, values < found) < share * year.total_hours
+    assert hours_where(year, values > 1000.0) == 0.0

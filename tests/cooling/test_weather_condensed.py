@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from aiplan.planners.arrays import Array
 from aiplan.planners.cooling.climates import find_weather
-from aiplan.planners.cooling.synthesis import hourly_year, synthesise
+from aiplan.planners.cooling.synthesis import synthesise
 from aiplan.planners.cooling.weather import _CURVE_LEVELS, Weather, _curve
 from aiplan.planners.cooling.year import year
 from tests.cooling.systems import catalog, draws, medians, shipped
+from tests.cooling.years import hourly_year, hours_where
 
 YEARS = ("miami-fl", "tucson-az", "new-york-ny", "chicago-ohare-il", "aurora-co", "port-angeles-wa", "pittsburgh-pa",
          "greensboro-nc", "sand-point-ak")  # fmt: skip
@@ -86,7 +87,7 @@ def test_hours_beyond_any_limit(name: str, quantity: str) -> None:
     errors = []
     for share in np.linspace(0.02, 0.98, 49):
         limit = exact.quantile(values, float(share))
-        errors.append(few.hours_where(states > limit) - exact.hours_where(values > limit))
+        errors.append(hours_where(few, states > limit) - hours_where(exact, values > limit))
     assert np.abs(errors).max() < 10.0 * HOURS_OF_ONE_PIECE
     assert float(np.sqrt(np.mean(np.square(errors)))) < 3.0 * HOURS_OF_ONE_PIECE
 

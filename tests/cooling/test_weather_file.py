@@ -14,9 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aiplan.errors import InputError
-from aiplan.planners.cooling.synthesis import Monthly, hourly_year
+from aiplan.planners.cooling.synthesis import Monthly
 from aiplan.planners.cooling.weather import Weather
 from aiplan.planners.cooling.weather_file import WeatherFile, read_weather
+from tests.cooling.years import hourly_year, monthly_of
 
 HEADER = (
     "LOCATION,Nowhere Intl,XX,USA,TMY3,999999,40.00,-90.00,-6.0,100.0",
@@ -95,7 +96,7 @@ def test_an_epw_is_read_as_written(tmp_path: Path) -> None:
     for name in ("drybulb_c", "rh_fraction", "pressure_pa", "month", "hour"):
         assert np.array_equal(getattr(found.weather, name), getattr(YEAR, name)), name
     assert found.weather.total_hours == 8760.0
-    assert Monthly.of_year(found.weather).annual_mean_c == pytest.approx(YEAR.mean(YEAR.drybulb_c), abs=1e-9)
+    assert monthly_of(found.weather).annual_mean_c == pytest.approx(YEAR.mean(YEAR.drybulb_c), abs=1e-9)
 
 
 def test_a_leap_year_has_8784_hours(tmp_path: Path) -> None:

@@ -14,23 +14,16 @@ from aiplan.planners.power.capping import (
     cap_cost,
     cap_depth_fraction,
     cap_events,
-    deadline_margin_s,
     latency_factor,
     linear_law,
-    servers_factor,
     slowdowns,
-    staged_power_w,
-    trigger_w,
 )
-from aiplan.planners.power.multiplexing import Moments, ServerClass, sum_moments
+from aiplan.planners.power.multiplexing import Moments, ServerClass, class_powers_w, sum_moments
 from aiplan.planners.serving.power_cap import capped
 
 
-def test_headroom_alone_and_thirty_percent_more() -> None:
-    """1/0.79, 1/0.77, 1.30 x 0.79 (thermal-power-scheduling.md, check 10): 30 % more fits only with 2.6 % capped."""
-    assert float(servers_factor(0.79)) == pytest.approx(1.266, abs=1e-3)
-    assert float(servers_factor(0.77)) == pytest.approx(1.299, abs=1e-3)
-    assert 1.30 / float(servers_factor(0.79)) == pytest.approx(1.027, abs=1e-3)
+def test_thirty_percent_more_than_headroom_carries() -> None:
+    """1.30 x 0.79 (second-hand, thermal-power-scheduling.md, check 10): 30 % more fits only with 2.6 % capped."""
     assert float(cap_depth_fraction(1.30 * 0.79, 1.0)) == pytest.approx(0.026, abs=5e-4)
     assert float(cap_depth_fraction(0.9, 1.0)) == 0.0
 
@@ -77,21 +70,6 @@ def test_many_times_at_once_are_each_on_its_own() -> None:
     assert caps.cut_w.tolist() == [[0.0, 0.0], [0.0, 60.0], [0.0, 0.0]]
 
 
-def test_stages_cap_the_unimportant_first() -> None:
-    """Thresholds are inputs: here 80 and 90 % of 100 W."""
-    caps = [[20.0, np.inf], [15.0, 30.0]]
-    power = np.array([[40.0, 39.0], [40.0, 41.0], [40.0, 50.0], [10.0, 70.0], [10.0, 95.0]])
-    found = staged_power_w(power, 100.0, [0.8, 0.9], caps)
-    assert found.tolist() == [[40.0, 39.0], [20.0, 41.0], [15.0, 30.0], [10.0, 70.0], [10.0, 30.0]]
-    # A later stage never loosens an earlier one.
-    loose = staged_power_w([[40.0, 50.0]], 100.0, [0.8, 0.9], [[20.0, np.inf], [np.inf, 30.0]])
-    assert loose.tolist() == [[20.0, 30.0]]
-    with pytest.raises(ValueError, match="must rise"):
-        staged_power_w(power, 100.0, [0.9, 0.8], caps)
-    with pytest.raises(ValueError, match="caps_w"):
-        staged_power_w(power, 100.0, [0.8], caps)
-
-
 # ---- slowdown ----
 
 
@@ -123,6 +101,27 @@ def test_laws_that_speed_up_are_refused() -> None:
         slowdowns([100.0], [10.0], [])
     with pytest.raises(ValueError, match="add up"):
         latency_factor([0.5, 0.4], [1.0, 1.0])
+
+
+# ---- classes while capped ----
+
+
+def test_classes_given_their_sum_against_draws() -> None:
+    """Normal servers, 300,000 draws: the mean of each class where the sum is near a total."""
+    classes = [ServerClass(3, 100.0, 10.0, rho=0.5), ServerClass(2, 200.0, 30.0, rho=0.1)]
+    between = np.array([[0.0, 0.2], [0.2, 0.0]])
+    sd = np.array([10.0] * 3 + [30.0] * 2)
+    kind = np.array([0, 0, 0, 1, 1])
+    rho = np.array([[0.5, 0.2], [0.2, 0.1]])[kind][:, kind]
+    np.fill_diagonal(rho, 1.0)
+    generator = np.random.Generator(np.random.PCG64(5))
+    drawn = generator.multivariate_normal(np.array([100.0] * 3 + [200.0] * 2), rho * np.outer(sd, sd), 300_000)
+    near = drawn[np.abs(drawn.sum(axis=1) - 760.0) < 2.0]
+    found = class_powers_w(classes, 760.0, between)
+    assert found.sum() == pytest.approx(760.0)
+    assert found == pytest.approx([near[:, :3].sum(axis=1).mean(), near[:, 3:].sum(axis=1).mean()], rel=5e-3)
+    still = [ServerClass(1, 100.0, 0.0), ServerClass(1, 300.0, 0.0)]
+    assert class_powers_w(still, [400.0, 200.0]).tolist() == [[100.0, 300.0], [50.0, 150.0]]
 
 
 # ---- how often, how deep ----
@@ -187,30 +186,13 @@ def test_runs_are_those_counted_one_by_one(values: list[float], capacity: float)
     assert (found.events, found.longest_s) == (runs, float(longest))
 
 
-# ---- in time ----
-
-
-def test_control_out_of_band_is_too_late_for_a_ups() -> None:
-    """10 s against 40 s (second-hand figures on POLCA): another brake is needed."""
-    assert float(deadline_margin_s(10.0, 0.0, 40.0)) == -30.0
-    assert float(deadline_margin_s(10.0, 2.0, 0.5)) == 7.5
-
-
-def test_acting_early_enough() -> None:
-    """B - x d: at 2 kW/s and 40 s, 80 kW before the limit; 0 where no power is low enough."""
-    assert trigger_w([260_000.0, 50_000.0], 2_000.0, 40.0).tolist() == [180_000.0, 0.0]
-
-
 @pytest.mark.parametrize(
     "ask",
     [
         lambda: cap_depth_fraction(-1.0, 1.0),
-        lambda: servers_factor(0.0),
         lambda: cap_by_priority([1.0], [0.0], [0], -1.0),
         lambda: cap_by_priority([-1.0], [0.0], [0], 1.0),
         lambda: cap_by_priority([1.0, 2.0], [0.0], [0], 1.0),
-        lambda: deadline_margin_s(-1.0, 0.0, 0.0),
-        lambda: trigger_w(1.0, -1.0, 1.0),
         lambda: cap_events([1.0], 1.0, 0.0),
         lambda: linear_law(-1.0),
     ],

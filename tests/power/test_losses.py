@@ -1,4 +1,4 @@
-"""Losses of devices and chains: published split, closed forms, fit, balance."""
+"""Losses of devices: published split, closed forms, fit."""
 
 from __future__ import annotations
 
@@ -7,14 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aiplan.catalog.loader import Catalog
 from aiplan.planners.power.losses import (
     Losses,
-    Stage,
-    chain,
-    converter_input_w,
-    converter_losses,
     fit_losses,
-    transformer_losses,
     ups_efficiency,
 )
 
@@ -74,29 +70,21 @@ def test_output_is_the_inverse_of_input(a: float, b: float, c: float, rating: fl
 
 @settings(deadline=None, derandomize=True, database=None)
 @given(st.floats(0.0, 100.0), st.floats(0.8, 1.0), st.floats(0.0, 1.0))
-def test_converter_is_the_same_as_loss_coefficients(constant: float, efficiency: float, load: float) -> None:
+def test_a_converter_of_constant_and_proportional_loss(constant: float, efficiency: float, load: float) -> None:
     rating = 1000.0
-    direct = converter_input_w(load * rating, constant, efficiency)
-    assert converter_losses(constant, efficiency, rating).input_w(load * rating, rating) == pytest.approx(direct)
+    device = Losses(constant / (efficiency * rating), 1.0 / efficiency - 1.0)
+    assert device.input_w(load * rating, rating) == pytest.approx((load * rating + constant) / efficiency)
 
 
 def test_converter_of_raps() -> None:
     # In-rack DC-DC of ExaDigiT/RAPS: (P + 13 W) / 0.98.
-    assert float(converter_input_w(967.0, 13.0, 0.98)) == pytest.approx(1000.0)
-
-
-@settings(deadline=None, derandomize=True, database=None)
-@given(st.lists(st.tuples(FRACTIONS, FRACTIONS, FRACTIONS, st.floats(0.5, 3.0)), min_size=1, max_size=5),
-       st.floats(1.0, 1e8))  # fmt: skip
-def test_chain_conserves_power(stages: list[tuple[float, float, float, float]], output: float) -> None:
-    built = [Stage(str(i), output * size, Losses(a, b, c)) for i, (a, b, c, size) in enumerate(stages)]
-    flows = chain(built, output)
-    assert float(flows[0].input_w) == pytest.approx(output + sum(float(flow.loss_w) for flow in flows), rel=1e-12)
-    assert all(float(flow.loss_w) >= 0 for flow in flows)
+    entry = Catalog().get("power", "dc-dc-in-rack")
+    device = Losses(entry.no_load_fraction.value, entry.proportional_fraction.value)
+    assert float(device.input_w(967.0, 1000.0)) == pytest.approx(1000.0, abs=0.01)
 
 
 def test_transformer_loses_copper_with_the_square_of_its_load() -> None:
-    device = transformer_losses(0.001, 0.005)
+    device = Losses(no_load=0.001, square_law=0.005)
     assert device.loss([0.0, 0.5, 1.0]) == pytest.approx([0.001, 0.00225, 0.006])
     with pytest.raises(ValueError, match="negative"):
         Losses(-0.1)

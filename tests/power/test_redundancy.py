@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import combinations
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,8 +17,20 @@ from aiplan.planners.power.redundancy import (
     flex_usable,
     normal_w,
     scheme,
-    survives,
 )
+
+
+def survives(loads_w: npt.NDArray[np.float64], capacity_w: npt.ArrayLike) -> bool:
+    """Whether no UPS is above its capacity, in normal state and after the loss of any one other, counted one by one."""
+    units = range(len(loads_w))
+    capacity = np.broadcast_to(capacity_w, len(loads_w)) * (1 + 1e-9)
+    if any(sum(loads_w[i]) / 2 > capacity[i] for i in units):
+        return False
+    # After the loss of j, what i shared with j is i's alone.
+    return all(
+        sum(loads_w[i, k] if k == j else loads_w[i, k] / 2 for k in units) <= capacity[i]
+        for i in units for j in units if i != j
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -94,4 +107,4 @@ def test_schemes_that_cannot_be_are_refused(name: str, group: int | None) -> Non
 
 def test_loads_must_be_symmetric() -> None:
     with pytest.raises(ValueError, match="symmetric"):
-        survives([[0.0, 1.0], [0.0, 0.0]], 1.0)
+        after_loss_w([[0.0, 1.0], [0.0, 0.0]])

@@ -22,7 +22,6 @@ from aiplan.planners.thermal.configuration import (
 )
 from aiplan.planners.thermal.configuration_search import configure
 from aiplan.planners.thermal.hall import equal_hall
-from aiplan.planners.thermal.pool import least_power_pool
 
 # Directions as in section 4 of the reference; the numbers are made up.
 TABLE = Configurations(
@@ -216,34 +215,3 @@ def test_more_saas_never_worsens_the_best_choice() -> None:
 def test_air_follows_power() -> None:
     hall = equal_hall(1, 1, 1, 1e4, 840.0)
     assert airflow_of_power_cfm(hall, np.array([1600.0, 4050.0, 6500.0])) == pytest.approx([300.0, 570.0, 840.0])
-
-
-@settings(max_examples=25, deadline=None, derandomize=True, database=None)
-@given(seed=st.integers(0, 10_000), gpus=st.integers(0, 14))
-def test_pools_by_trying_all(seed: int, gpus: int) -> None:
-    chance = np.random.default_rng(seed)
-    rate, power = chance.integers(0, 30, (2, 2)).astype(float), chance.uniform(200, 900, (2, 2)).round(1)
-    each, demand = np.array([1, 2]), chance.integers(0, 60, 2).astype(float)
-    best = (np.inf, np.inf)
-    for n in itertools.product(range(15), range(8), range(15), range(8)):
-        if n[0] + 2 * n[1] + n[2] + 2 * n[3] <= gpus:
-            count = np.array(n).reshape(2, 2)
-            unmet = float(np.maximum(demand - (count * rate).sum(axis=1), 0).sum())
-            best = min(best, (round(unmet, 6), round(float((count * power).sum()), 6)))
-    pool = least_power_pool(rate, power, each, demand, gpus)
-    assert pool.status == "optimal"
-    assert pool.unmet.sum() == pytest.approx(best[0], abs=1e-6)
-    assert pool.power_w == pytest.approx(best[1], abs=1e-3)
-    assert pool.gpus <= gpus
-    assert pool.bound_w <= pool.power_w + 1e-6
-
-
-def test_a_pool_by_hand() -> None:
-    # 100 by tens at 400 W beat 25s at 1,100 W; with four GPUs only pairs reach 50.
-    rate, power = np.array([[10.0, 25.0]]), np.array([[400.0, 1100.0]])
-    assert least_power_pool(rate, power, np.array([1, 2]), np.array([100.0]), 20).count.tolist() == [[10, 0]]
-    short = least_power_pool(rate, power, np.array([1, 2]), np.array([100.0]), 4)
-    assert short.count.tolist() == [[0, 2]]
-    assert short.unmet.tolist() == [50.0]
-    with pytest.raises(ValueError, match="GPU"):
-        least_power_pool(rate, power, np.array([0, 2]), np.array([100.0]), 4)

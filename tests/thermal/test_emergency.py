@@ -10,15 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aiplan.planners.thermal.emergency import (
+    COOLING,
+    POWER,
     Controls,
+    Event,
     Outcome,
     Shortage,
-    cooling_event,
-    power_event,
-    shed_needed_w,
     shed_share,
     shortage,
-    trigger_w,
 )
 from aiplan.planners.thermal.emergency_reroute import emergency
 from aiplan.planners.thermal.hall import Hall, Vms, equal_hall
@@ -26,6 +25,10 @@ from aiplan.planners.thermal.model import server_power_w
 from tests.thermal.placing import random_hall
 
 FIVE_AND_A_HALF_KW = 3900 / 4900
+UPS = Event(POWER)
+"""A lost UPS or feed, by the defaults of `Event`."""
+AIR = Event(COOLING, factor=0.90, deadline_s=60.0)
+"""A lost air handler."""
 
 
 def two_rows(quiet: float = 0.2) -> tuple[Hall, Vms, np.ndarray]:
@@ -39,7 +42,7 @@ def two_rows(quiet: float = 0.2) -> tuple[Hall, Vms, np.ndarray]:
 
 
 def run(hall: Hall, vms: Vms, load: np.ndarray, **event: object) -> tuple[Shortage, tuple[Outcome, Outcome, Outcome]]:
-    struck = replace(power_event(where=np.array([True, False])), **event)  # type: ignore[arg-type]
+    struck = replace(UPS, where=np.array([True, False]), **event)  # type: ignore[arg-type]
     return emergency(hall, vms, np.arange(vms.count), load, 60.0, struck)
 
 
@@ -50,7 +53,6 @@ def test_the_worked_case() -> None:
     assert short.needed[0] == pytest.approx([25e3, 0.0])
     assert 100 * saas.share[0, 0] == pytest.approx(32.1, abs=0.1)
     assert 100 * uniform.share[0, 0] == pytest.approx(16.0, abs=0.1)
-    assert shed_needed_w(40 * 5500, 0.75 * 260e3) == 25e3
     assert float(shed_share(np.array(25e3), np.array(20 * 3900.0))) == pytest.approx(0.3205, abs=1e-4)
     assert short.steps.tolist() == [0, 1, 2, 3, 4]
 
@@ -82,7 +84,7 @@ def test_deadlines() -> None:
     assert (uniform.comply_s, uniform.in_time) == (pytest.approx(40.1), False)
     assert (saas.comply_s, saas.in_time) == (60.0, False)
     assert (away.comply_s, away.in_time) == (10.0, True)
-    _, (brake, _, _) = emergency(hall, vms, np.arange(80), load, 60.0, power_event(), Controls(control_s=0.5))
+    _, (brake, _, _) = emergency(hall, vms, np.arange(80), load, 60.0, UPS, Controls(control_s=0.5))
     assert brake.in_time
     assert all(outcome.in_time for outcome in run(hall, vms, load, factor=1.0)[1])
 
@@ -102,7 +104,7 @@ def test_more_than_can_be_shed_is_uncovered() -> None:
 
 def test_no_room_elsewhere_is_a_loss() -> None:
     hall, vms, load = two_rows(quiet=FIVE_AND_A_HALF_KW)
-    _, (_, _, away) = emergency(hall, vms, np.arange(80), load, 60.0, power_event())
+    _, (_, _, away) = emergency(hall, vms, np.arange(80), load, 60.0, UPS)
     assert away.saas_performance_loss[0] == pytest.approx(25 / 78, abs=1e-6)
     assert away.feasible
 
@@ -110,7 +112,7 @@ def test_no_room_elsewhere_is_a_loss() -> None:
 def test_cooling_takes_air() -> None:
     hall, vms, _ = two_rows()
     load = np.full((3, 80), 1.0)
-    short, (uniform, saas, away) = emergency(hall, vms, np.arange(80), load, 60.0, cooling_event())
+    short, (uniform, saas, away) = emergency(hall, vms, np.arange(80), load, 60.0, AIR)
     # One aisle, 80 servers of 840 CFM; 10 % of that is missing, of 540 CFM each that follow load.
     assert short.needed[0] == pytest.approx([0.1 * 80 * 840])
     assert uniform.share[0] == pytest.approx([0.1 * 840 / 540])
@@ -127,7 +129,7 @@ def test_steps_of_an_event() -> None:
     slots = np.arange(80)
 
     def steps(step_s: float, start_s: float) -> list[int]:
-        return shortage(hall, slots, load, step_s, power_event(start_s)).steps.tolist()
+        return shortage(hall, slots, load, step_s, replace(UPS, start_s=start_s)).steps.tolist()
 
     assert steps(1200.0, 2400.0) == [2]
     assert steps(100.0, 250.0) == [2, 3, 4, 5]
@@ -135,14 +137,7 @@ def test_steps_of_an_event() -> None:
     with pytest.raises(ValueError, match="outside"):
         steps(60.0, 600.0)
     with pytest.raises(ValueError, match="event is"):
-        shortage(hall, slots, load, 60.0, replace(power_event(), kind="flood"))
-
-
-def test_act_early() -> None:
-    assert trigger_w(260e3, 500.0, 40.0) == 240e3
-    assert trigger_w(1e3, 500.0, 40.0) == 0.0
-    with pytest.raises(ValueError, match="negative"):
-        trigger_w(1e3, -1.0, 1.0)
+        shortage(hall, slots, load, 60.0, replace(UPS, kind="flood"))
 
 
 @settings(max_examples=30, deadline=None, derandomize=True, database=None)
@@ -157,7 +152,7 @@ def test_policies_keep_their_word(seed: int, factor: float, cooling: bool, saas:
     vms = Vms(tuple(map(str, range(count))), is_saas, endpoint, high, high)
     slots = np.append(chance.permutation(20)[: count - 1], -1)
     load = chance.uniform(0, 1, (2, count))
-    event = replace(cooling_event() if cooling else power_event(), factor=factor)
+    event = replace(AIR if cooling else UPS, factor=factor)
     short, outcomes = emergency(hall, vms, slots, load, 200.0, event)
     for outcome in outcomes:
         assert outcome.feasible == (not outcome.uncovered.any())

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from aiplan.errors import InfeasibleError, InputError
+from aiplan.planners.thermal import plan, row_configuration
+from aiplan.planners.thermal.placement_milp import place_exact
 from aiplan.planners.thermal.plan import POLICIES
 from aiplan.planners.thermal.report import LINES
 from aiplan.planners.thermal.validation import NOT_REPRODUCED
@@ -80,6 +84,43 @@ def test_every_policy_stands_beside_both_baselines(full: Report) -> None:
     assert by_name[POLICIES["packed"]]["against_packed"] == 0.0
     peaks = [float(row["row_peak_kw"]) for row in rows]  # type: ignore[arg-type]
     assert min(peaks) >= value(full, "balance_row_peak_kw") * (1 - 1e-9)
+    # Routing loses no request, shedding saves what it sheds.
+    energy = {name: float(row["energy_kwh"]) for name, row in by_name.items()}  # type: ignore[arg-type]
+    assert energy[POLICIES["route"]] == pytest.approx(energy["random"])
+    assert energy[POLICIES["all"]] <= energy[POLICIES["place_route"]] * (1 + 1e-12)
+
+
+UNEQUAL = """
+[scenario]
+name = "unequal"
+planner = "thermal"
+base = "thermal-hall"
+
+[replay]
+days = 1
+step_min = 60
+
+[oversubscribe]
+levels = [0.5]
+""" + "".join(f"""
+[[row]]
+servers = 40
+aisle = {aisle}
+budget_kw = {budget_kw}
+""" for aisle, budget_kw in ((1, 400), (1, 220), (2, 220), (2, 220)))  # fmt: skip
+
+
+def test_the_least_row_peak_is_one_whatever_the_budgets(tmp_path: Path) -> None:
+    # A row of 400 kW beside three of 220 once raised this "bound" above what placements reach.
+    file = tmp_path / "unequal.toml"
+    file.write_text(UNEQUAL, encoding="utf-8")
+    outcome = run("thermal", str(file), "--format", "json")
+    assert outcome.code == 0, outcome.err
+    found = json.loads(outcome.out)
+    lines = {line["id"]: line["value"] for line in found["lines"]}
+    peaks = {row["policy"]: row["row_peak_kw"] for row in found["tables"]["levers"]}
+    untouched = [peaks[POLICIES[name]] for name in ("random", "packed", "route", "place", "place_route")]
+    assert 0.8 * min(untouched) < lines["balance_row_peak_kw"] <= min(untouched)
 
 
 def test_forty_percent_more_servers(full: Report) -> None:
@@ -115,8 +156,38 @@ def test_online_is_no_better_than_batch_by_much(report: Report) -> None:
     assert value(online, "vms_placed") == value(report, "vms_placed")
 
 
+def test_exact_is_no_worse_than_batch_and_takes_few_vms() -> None:
+    tiny = ("hall.rows=2", "hall.row_servers=6")
+    exact, batch = (small(*tiny, f"place.mode={mode}") for mode in ("exact", "batch"))
+    assert value(exact, "placement_objective") <= value(batch, "placement_objective") * (1 + 1e-12)
+    assert value(exact, "lp_bound") >= value(batch, "lp_bound") * (1 - 1e-9)
+    assert dict(exact.context)["Placement"] == "by mixed-integer programme, optimal, gap allowed 0.1%"
+    assert 0.0 <= value(exact, "placement_gap_fraction") <= 0.001
+    assert "W-THERMAL-UNPROVEN" not in codes(exact)
+    with pytest.raises(InputError, match="exact takes up to 200 VMs, not 960"):
+        answer("place.mode=exact")
+
+
+def test_a_solver_without_a_proof_is_told(monkeypatch: pytest.MonkeyPatch, report: Report) -> None:
+    # No node and no time for the solvers: what the greedy search and the relaxed programme found is what is left.
+    assert {row["status"] for row in report.table("row_configuration").records()} == {"optimal"}
+    assert "W-THERMAL-UNPROVEN" not in codes(report)
+    monkeypatch.setattr(plan, "place_exact", partial(place_exact, time_limit_s=0.0))
+    monkeypatch.setattr(row_configuration, "SOLVER_S", 0.0)
+    stopped = small("place.mode=exact")
+    told = [warning for warning in stopped.warnings if warning.code == "W-THERMAL-UNPROVEN"]
+    assert [warning.path for warning in told] == ["place.mode", "serving"]
+    assert "normal and emergency" in told[1].message
+    assert dict(stopped.context)["Placement"].split(", ")[1] == "stopped before a proof"
+    assert {row["status"] for row in stopped.table("row_configuration").records()} == {"stopped before a proof"}
+    assert value(stopped, "vms_placed") == value(report, "vms_placed")
+
+
 def test_what_does_not_fit_is_named_and_left_out() -> None:
     tight = small("hall.row_budget_share=0.6")
+    told = next(warning.message for warning in tight.warnings if warning.code == "W-THERMAL-UNPLACED")
+    most = int(re.search(r"more than (\d+)", told)[1])  # type: ignore[index]
+    assert value(tight, "vms_placed") <= most < value(tight, "vms")
     left = [row for row in tight.table("placement").records() if row["row"] is None]
     assert "W-THERMAL-UNPLACED" in codes(tight)
     assert len(left) == value(tight, "vms") - value(tight, "vms_placed") > 0

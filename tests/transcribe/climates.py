@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 
 from aiplan.planners.arrays import Array
-from aiplan.planners.cooling.synthesis import Monthly
 from aiplan.planners.cooling.weather import Weather
 from aiplan.planners.cooling.weather_file import read_weather
 from tests.conftest import ROOT
+from tests.cooling.years import monthly_of
 from tests.transcribe import climates_curated as curated
 from tests.transcribe.toml_text import Num, entry
 
@@ -92,7 +92,7 @@ def statistics() -> str:
 
 def typical_year(at: curated.TypicalYear, year: Weather) -> str:
     """Text of the file of one typical year."""
-    monthly = Monthly.of_year(year)
+    monthly = monthly_of(year)
     months = {
         "tmean_c": rounded(monthly.tmean_c, 2),
         "dewpoint_c": rounded(monthly.dewpoint_c, 2),

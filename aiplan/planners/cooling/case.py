@@ -75,7 +75,16 @@ class Climate:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Everything `plan` needs, and where it came from."""
+    """Everything `plan` needs, and where it came from.
+
+    Attributes
+    ----------
+    inputs, system, climate, parameters : what was asked, with its numbers
+    others : systems to compare, with the catalog's numbers
+    warnings : what a reader must know
+    facility_water : of a liquid loop, in words
+    left_out : which systems are not compared and why, empty for none
+    """
 
     inputs: CoolingInputs
     system: SystemCase
@@ -84,6 +93,7 @@ class Case:
     others: tuple[SystemCase, ...]
     warnings: tuple[Warn, ...]
     facility_water: str = ""
+    left_out: str = ""
 
     @property
     def convention(self) -> Convention:
@@ -244,10 +254,26 @@ def build_case(inputs: CoolingInputs, catalog: Catalog) -> Case:
     if climate.offset is not None:
         parameters.add(OFFSET, "warming since the normals", climate.offset)
     add_parameters(parameters, system)
-    others = tuple(find_system(catalog, entry) for entry in catalog.ids("cooling"))
+    others, left_out = _others(catalog, system, inputs)
     warnings = [*_warnings(inputs, system, climate), *parameters.tail_warnings()]
     water = _facility_water(catalog, system)
-    return Case(inputs, system, climate, parameters, others, tuple(warnings), water)
+    return Case(inputs, system, climate, parameters, others, tuple(warnings), water, left_out)
+
+
+def _others(catalog: Catalog, asked: SystemCase, inputs: CoolingInputs) -> tuple[tuple[SystemCase, ...], str]:
+    """Systems to compare, and in words which are left out: the catalog does not know a place's sea."""
+    given = inputs.cooling.sea_c
+    found, left_out = [], []
+    for name in catalog.ids("cooling"):
+        one = find_system(catalog, name)
+        if "sea_c" in one.quantities and given is not None:
+            one = replace(one, quantities={**one.quantities, "sea_c": given})
+        if "sea_c" in one.quantities and given is None and one.id != asked.id:
+            left_out.append(name)
+        else:
+            found.append(one)
+    text = f"{', '.join(left_out)}: give the sea's temperature as {PATH}.sea_c" if left_out else ""
+    return tuple(found), text
 
 
 def _facility_water(catalog: Catalog, system: SystemCase) -> str:
@@ -303,7 +329,8 @@ def _warnings(inputs: CoolingInputs, system: SystemCase, climate: Climate) -> li
     """What a reader must know of the choice of inputs."""
     out = []
     given = [name for name in LABELS if getattr(inputs.cooling, name) is not None]
-    idle = [name for name in given if name not in system.quantities]
+    # The comparison of systems takes the sea that is given.
+    idle = [name for name in given if name not in system.quantities and name != "sea_c"]
     if idle:
         out.append(Warn("W-COOLING-UNUSED", f"{system.id} does not depend on {', '.join(idle)}", f"{PATH}.{idle[0]}"))
     if inputs.cooling.envelope is not None and system.system.air.economiser != "air":

@@ -10,7 +10,7 @@ LABELS: dict[str, str] = {
     "lighting_fraction": "lighting",
     "standing_fraction": "power drawn at any load",
     "supply_c": "supply air",
-    "supply_low_c": "coldest supply air",
+    "supply_low_c": "set point that cold air is mixed to",
     "supply_high_c": "warmest supply air",
     "rh_low_fraction": "least relative humidity",
     "rh_high_fraction": "most relative humidity",

@@ -48,6 +48,12 @@ SYSTEM_POINTS = 1500
 """The same for the comparison of systems, which are computed once."""
 SPARED = 24
 """Points with the highest power at medians that stay as they are, so that worst hours are hours."""
+EXTREMES = 4
+"""The same of the highest wet bulb, and of the highest dry bulb: where medians peak elsewhere, draws peak there."""
+WORST_SHARE = 0.03
+"""Share of the hours, those of the highest PUE, that have points of their own: `pue_p99` is read off them."""
+WORST_PART = 6
+"""They get one point of so many."""
 BANDS = 4
 """Bands of load whose hours are kept apart, at most."""
 Summary = Mapping[str, float | None]
@@ -67,7 +73,7 @@ class Result:
     draws : the drawn years
     evidence, bars : what moves the lines, and the annual PUE
     seasonal : year with months and hours at medians, its weather and load; None where weather has no calendar
-    systems : every system of the catalog here, in numbers at medians
+    systems : systems of the catalog here, in numbers at medians; see `Case.others`
     """
 
     case: Case
@@ -111,7 +117,7 @@ def plan(inputs: CoolingInputs, catalog: Catalog) -> Result:
     drawn = years(values)
     result = Result(case, hourly, outdoor, load, summary(hourly, weather.hours, load), drawn)
     found = lines_of(drawn, values["load.it_power_mw"], weather, load)
-    result.lines = {line: quantiles_of(value) for line, value in found.items()}
+    result.lines = {line: summary_of(value) for line, value in found.items()}
     _set_point(result)
     result.evidence = {line: _with_weather(one, case.climate) for line, one in case.parameters.evidence(point).items()}
     result.bars = case.parameters.tornado(point, "pue_annual")
@@ -152,29 +158,42 @@ def condensed(weather: Weather, load: Load, badness: Array, points: int = POINTS
     Parameters
     ----------
     weather, load : the year, and IT load over rated, a number or shape (n,)
-    badness : what makes a point bad, shape (n,)
-    points : how many at most, more than `SPARED`; a year of no more is returned as it is
+    badness : facility power over rated IT power, shape (n,): PUE times load
+    points : how many at most, some hundred or more; a year of no more is returned as it is
 
-    Hours of different load are kept apart, in up to `BANDS` bands that share the points by their hours; within a band
-    the mean load is kept.
+    The worst points by power, wet bulb and dry bulb stay as they are. `WORST_SHARE` of the hours, those of the highest
+    PUE, share one point of `WORST_PART`; all other hours share the rest. In both, hours of different load are kept
+    apart, in up to `BANDS` bands that share the points by their hours; within a band the mean load is kept.
     """
     if weather.hours.size <= points:
         return weather, load
-    spared = np.argsort(badness, kind="stable")[-SPARED:]
+    order = np.argsort(badness / load, kind="stable")[::-1]
+    worst = order[np.cumsum(weather.hours[order]) <= WORST_SHARE * weather.total_hours]
     band = _bands(np.broadcast_to(load, badness.shape), weather.hours)
-    band[spared] = -1
-    parts = [part for number in range(BANDS) if (part := np.flatnonzero(band == number)).size]
-    ends = np.cumsum([weather.hours[part].sum() for part in parts])
-    shared = points - SPARED - len(parts)
-    counts = 1 + np.diff(np.rint(ends * (shared / ends[-1])).astype(np.int64), prepend=0)
+    band[worst] += BANDS
+    for bad, count in ((badness, SPARED), (weather.wetbulb_c, EXTREMES), (weather.drybulb_c, EXTREMES)):
+        band[np.argsort(bad, kind="stable")[-count:]] = -1
+    spared = np.flatnonzero(band == -1)
+    first = min(points // WORST_PART, int(np.count_nonzero(band >= BANDS)))
     rows, hours = [spared], [weather.hours[spared]]
-    for part, count in zip(parts, counts.tolist(), strict=True):
-        at = load[part] if isinstance(load, np.ndarray) and np.ptp(load[part]) > 0.0 else None
-        kept, weights = weather.at(part, weather.hours[part]).pieces(count, at)
-        rows.append(part[kept])
-        hours.append(weights)
+    for numbers, shared in ((range(BANDS, 2 * BANDS), first), (range(BANDS), points - spared.size - first)):
+        parts = [part for number in numbers if (part := np.flatnonzero(band == number)).size]
+        for part, count in zip(parts, _shares(parts, weather.hours, shared), strict=True):
+            at = load[part] if isinstance(load, np.ndarray) and np.ptp(load[part]) > 0.0 else None
+            kept, weights = weather.at(part, weather.hours[part]).pieces(count, at)
+            rows.append(part[kept])
+            hours.append(weights)
     found = np.concatenate(rows)
     return weather.at(found, np.concatenate(hours)), load[found] if isinstance(load, np.ndarray) else load
+
+
+def _shares(parts: list[npt.NDArray[np.int64]], hours: Array, points: int) -> list[int]:
+    """How many points each of some parts gets, by its hours; at least one."""
+    if not parts:
+        return []
+    ends = np.cumsum([hours[part].sum() for part in parts])
+    shared = max(points - len(parts), 0)
+    return [1 + int(more) for more in np.diff(np.rint(ends * (shared / ends[-1])), prepend=0)]
 
 
 def _bands(load: Array, hours: Array) -> npt.NDArray[np.int64]:
@@ -222,8 +241,19 @@ def lines_of(found: Year, it_power_mw: Value, weather: Weather, load: Load) -> d
     return lines
 
 
+def summary_of(value: Value) -> Summary:
+    """Mean and quantiles of a line; of draws that are all one number, that number without quantiles."""
+    drawn = np.atleast_1d(value)
+    return quantiles_of(value if varies(drawn) else float(drawn[0]))
+
+
+def varies(drawn: Array) -> bool:
+    """Whether draws, shape (k,), differ by more than rounding."""
+    return bool(np.ptp(drawn) > 1e-12 * np.abs(drawn).max())
+
+
 def _set_point(result: Result) -> None:
-    """Lines at medians, hour by hour. Hours without compressors are among them: a threshold cuts pieces of 18 h."""
+    """Lines at medians, hour by hour. Hours without compressors are among them: limits cut pieces of some 20 h."""
     point = result.point
     hourly = {
         "pue_nominal": point.pue,
@@ -231,7 +261,7 @@ def _set_point(result: Result) -> None:
         "compressor_free_h": point.free_h,
         "liquid_compressor_free_h": point.liquid_free_h,
     }
-    result.lines |= {line: quantiles_of(value) for line, value in hourly.items() if value is not None}
+    result.lines |= {line: summary_of(value) for line, value in hourly.items() if value is not None}
 
 
 def _with_weather(evidence: Evidence, climate: Climate) -> Evidence:

@@ -38,11 +38,6 @@ class System:
     air: Design
     liquid: Literal["none", "dry", "tower"] = "none"
 
-    @property
-    def has_tower(self) -> bool:
-        """Whether a wet tower stands on the site."""
-        return self.liquid == "tower" or self.air.rejection == "tower"
-
 
 @dataclass(frozen=True, slots=True)
 class Hourly:
@@ -137,7 +132,7 @@ def mechanical(
     Parameters
     ----------
     system : what the plant is made of
-    p : parameters by name, numbers or shape (k, 1); see `aiplan.planners.cooling.parameters`
+    p : parameters by name, numbers or shape (k, 1); see `aiplan.planners.cooling.needs`
     weather : shape (n,); an `Outdoor` saves its preparation where many calls share it
     loss_heat : heat of UPS, distribution and lighting that the hall's air carries [kW per kW of IT]
     load : IT load over rated IT load, a number, shape (k, 1) or (n,) [1]

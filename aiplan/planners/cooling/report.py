@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from aiplan.planners.cooling.charts import charts
-from aiplan.planners.cooling.plan import POINTS, SPARED, Result
+from aiplan.planners.cooling.plan import EXTREMES, POINTS, SPARED, WORST_SHARE, Result
 from aiplan.planners.cooling.tables import tables
 from aiplan.planners.cooling.water import CONVENTIONS
 from aiplan.planners.parameters import Evidence
@@ -131,11 +131,11 @@ def _context(result: Result, scenario: Scenario[Any]) -> tuple[tuple[str, str], 
         ("Weather", f"{weather.hours.size:,} points of {told(weather.total_hours)} h; dry bulb "
                     f"{told(weather.mean(weather.drybulb_c))} °C, wet bulb {told(weather.mean(weather.wetbulb_c))} °C "
                     "in the mean"),
-        ("Quantiles", f"{inputs.uncertainty.samples:,} draws of all uncertain inputs, on at most {POINTS} points of "
-                      f"the year, the {SPARED} worst among them; hours without compressors and tables by time at "
-                      "medians, hour by hour"),
+        ("Quantiles", _quantiles(result)),
         ("Water", f"{CONVENTIONS[case.convention]} ({case.convention})"),
     ]  # fmt: skip
+    if case.left_out:
+        rows.append(("Not compared", case.left_out))
     if case.facility_water:
         rows.append(("Facility water", case.facility_water))
     if result.seasonal is not None and case.climate.seasonal is not weather:
@@ -143,6 +143,23 @@ def _context(result: Result, scenario: Scenario[Any]) -> tuple[tuple[str, str], 
     if scenario.header.as_of:
         rows.append(("Data as of", str(scenario.header.as_of)))
     return tuple(rows)
+
+
+def _quantiles(result: Result) -> str:
+    """What quantiles are taken over."""
+    if result.lines["pue_annual"].get("p5") is None:
+        return "none: no input that the PUE depends on is uncertain"
+    if result.case.climate.weather.hours.size <= POINTS:
+        where = "every point of the year"
+    else:
+        where = (
+            f"at most {POINTS} points of the year: the {SPARED} worst and the {EXTREMES} of the highest wet and dry "
+            f"bulb as they are, the {WORST_SHARE:.0%} of hours of the highest PUE densely, the others less so"
+        )
+    return (
+        f"{result.case.inputs.uncertainty.samples:,} draws of all uncertain inputs, on {where}; hours without "
+        "compressors and tables by time at medians, hour by hour"
+    )
 
 
 __all__ = ["LINES", "to_report"]

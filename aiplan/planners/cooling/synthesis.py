@@ -20,14 +20,12 @@ from aiplan.planners.cooling.weather import Weather
 
 DAYS = np.array([31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
 DAYS.flags.writeable = False
-YEAR_HOURS = 8760
 
 _PARTS = np.array([1 / 6, 1 / 2, 5 / 6])
 _COLDEST_HOUR, _WARMEST_HOUR = 5.5, 15.0
 _DAY_HOURS = 24
 _WEATHER_QUANTILES = 9
 _DEW_QUANTILES = 5
-_PERSISTENCE = 0.57
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,25 +72,6 @@ class Monthly:
         dew = np.minimum(air.dew_point_c(tmean, rh_fraction), tmean)
         pressure = air.pressure_at_elevation_pa(elevation_meters)
         return cls(as_array(tmax_c), as_array(tmin_c), tmean, dew, pressure)
-
-    @classmethod
-    def of_year(cls, year: Weather) -> Monthly:
-        """Normals of an hourly year: means by month, and means of the largest and smallest value of each day.
-
-        Raises ValueError for a year that is not hour by hour from the first of January, or lacks its months.
-        """
-        if year.month is None or year.drybulb_c.size % _DAY_HOURS:
-            raise ValueError("an hourly year with months is needed")
-        month = year.month - 1
-        count = np.bincount(month, minlength=12)
-        require(count > 0, "all twelve months are needed")
-        days = year.drybulb_c.reshape(-1, _DAY_HOURS)
-        of_day = month[::_DAY_HOURS]
-        day_count = np.bincount(of_day, minlength=12)
-        dew = np.minimum(year.dewpoint_c, year.drybulb_c)
-        mean, mean_dew, pressure = (np.bincount(month, v, 12) / count for v in (year.drybulb_c, dew, year.pressure_pa))
-        high, low = (np.bincount(of_day, v, 12) / day_count for v in (days.max(axis=1), days.min(axis=1)))
-        return cls(high, low, mean, mean_dew, pressure)
 
     def shifted(self, drybulb_k: float, dewpoint_k: float) -> Monthly:
         """Every temperature and dew point moved [K]; a dew point stops at its mean temperature."""
@@ -162,32 +141,6 @@ def synthesise(monthly: Monthly) -> Weather:
     return Weather(dry.ravel(), rh.ravel(), pressure, hours, month.ravel(), hour.ravel())
 
 
-def hourly_year(monthly: Monthly, seed: int = 0) -> Weather:
-    """One year of 8,760 hours in order, as it might have been: for tests, and for what has a memory.
-
-    The same wave and spread as `synthesise`; weather and dew point stray from day to day as autoregressions of first
-    order with 0.57, the mean of 18 zones, and change linearly within a day. Each month is moved to its mean.
-    """
-    rng = np.random.Generator(np.random.PCG64(seed))
-    wander = spread(monthly)
-    month = np.repeat(np.arange(12), DAYS * _DAY_HOURS)
-    hour = np.tile(np.arange(_DAY_HOURS), int(DAYS.sum()))
-    day = np.arange(YEAR_HOURS) / _DAY_HOURS
-    middle = np.cumsum(DAYS) - DAYS / 2
-    mean, dew, high, low = (
-        np.interp(day, middle, values, period=float(DAYS.sum()))
-        for values in (monthly.tmean_c, monthly.dewpoint_c, monthly.tmax_c, monthly.tmin_c)
-    )
-    q, r = (np.interp(day, np.arange(DAYS.sum()) + 0.5, _persistent(rng)) for _ in range(2))
-    dry = mean + (high - low) * _diurnal()[hour] + wander.sigma_k[month] * q
-    count = np.bincount(month)
-    dry += (monthly.tmean_c - np.bincount(month, dry) / count)[month]
-    damp = dew + (wander.beta * wander.sigma_k)[month] * q + wander.rho_k[month] * r
-    damp += (monthly.dewpoint_c - np.bincount(month, damp) / count)[month]
-    hours = np.ones(YEAR_HOURS)
-    return Weather(dry, _humidity(dry, damp), monthly.pressure_pa[month], hours, month + 1, hour)
-
-
 def _humidity(dry: Array, dew: Array) -> Array:
     """Relative humidity of air with this dew point, which stops at the dry bulb."""
     ratio = air.saturation_pressure_pa(np.minimum(dew, dry)) / air.saturation_pressure_pa(dry)
@@ -220,13 +173,3 @@ def _quantiles(count: int) -> tuple[float, ...]:
 
     q = np.array([NormalDist().inv_cdf((i + 0.5) / count) for i in range(count)])
     return tuple(float(x) for x in q / np.sqrt(np.mean(q * q)))
-
-
-def _persistent(rng: np.random.Generator) -> Array:
-    """Standard normals of each day of a year, shape (365,), each leaning on the one before by 0.57."""
-    noise = rng.standard_normal(int(DAYS.sum()))
-    values = np.empty_like(noise)
-    values[0] = noise[0]
-    for day in range(1, noise.size):
-        values[day] = _PERSISTENCE * values[day - 1] + np.sqrt(1.0 - _PERSISTENCE**2) * noise[day]
-    return values

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from aiplan.planners.arrays import Array
-from aiplan.planners.cooling.plan import Load, Result
+from aiplan.planners.cooling.plan import Load, Result, varies
 from aiplan.planners.cooling.plant import COMPONENTS, MECHANICAL, WATERS, Hourly
 from aiplan.planners.cooling.water import CONVENTIONS
 from aiplan.planners.cooling.weather import Weather
@@ -65,7 +65,7 @@ def tables(result: Result) -> Iterator[Table]:
 
 def _band(values: Any) -> tuple[float | None, float | None]:
     sample = np.atleast_1d(values)
-    if sample.size == 1:
+    if not varies(sample):
         return None, None
     low, high = quantiles(sample, (0.05, 0.95))
     return low, high
@@ -208,7 +208,7 @@ def group_powers(power: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _systems(result: Result) -> Table:
-    """All systems of the catalog on this weather, at medians; best annual PUE first."""
+    """Systems of the catalog on this weather, at medians; best annual PUE first."""
     ranked = sorted(result.systems, key=lambda pair: float(pair[1].pue))
     rows: tuple[tuple[Cell, ...], ...] = tuple(
         (system.id, float(one.pue), float(one.pue_worst), float(one.wue), float(one.free_h),

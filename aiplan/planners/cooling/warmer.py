@@ -26,7 +26,7 @@ class Warmer:
     dew_point_share : how far dew points go along, at most up to the dry bulb [1]
 
     At each point of the weather the wet bulb is a smooth function of the warming alone, so that it is computed at a few
-    warmings and interpolated: k draws cost little more than a handful. Nodes are multiples of `NODE_KELVIN`, so that but for
+    warmings and interpolated: k draws cost little more than a handful. Nodes are multiples of `NODE_KELVIN`: but for
     rounding a draw does not depend on which others are asked for with it.
     """
 

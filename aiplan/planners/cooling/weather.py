@@ -88,18 +88,9 @@ class Weather:
         """Mean of one value per point, weighted by hours."""
         return float(np.dot(as_array(values), self.hours) / self.total_hours)
 
-    def hours_where(self, condition: npt.ArrayLike) -> float:
-        """Hours of the points at which a condition, shape (n,), holds [h]."""
-        return float(self.hours[np.asarray(condition, dtype=np.bool_)].sum())
-
     def quantile(self, values: npt.ArrayLike, fraction: float) -> float:
         """Smallest value that at least this share of the hours does not exceed."""
-        found = as_array(values)
-        order = np.argsort(found, kind="stable")
-        reached = np.cumsum(self.hours[order])
-        # A sum of many weights strays by rounding; without this the point just reached would be passed over.
-        place = np.searchsorted(reached, fraction * reached[-1] * (1.0 - 1e-12))
-        return float(found[order[min(int(place), found.size - 1)]])
+        return float(weighted_quantile(as_array(values), self.hours, fraction))
 
     def condensed(self, points: int = 500, keep: Array | None = None) -> Weather:
         """The same year as at most so many of its points, for what is computed on a year many times.
@@ -146,6 +137,28 @@ class Weather:
         dew = np.minimum(self.dewpoint_c + dewpoint_k, dry)
         rh = np.clip(air.saturation_pressure_pa(dew) / air.saturation_pressure_pa(dry), 0.0, 1.0)
         return Weather(dry, rh, self.pressure_pa, self.hours, self.month, self.hour)
+
+
+def weighted_quantile(values: Array, hours: Array, share: float) -> Array:
+    """Smallest value that ``share`` of the hours does not exceed, along the last axis.
+
+    >>> float(weighted_quantile(np.array([3.0, 1.0, 2.0]), np.array([1.0, 8.0, 1.0]), 0.85))
+    2.0
+    """
+    total = hours.sum()
+    # Rounding of the sum must not push the point past the share it reaches exactly.
+    wanted = share * total * (1.0 - 1e-12)
+    # So many points at most lie above the one looked for: only they need be put in order.
+    above = int(np.searchsorted(np.cumsum(np.sort(hours)), total - wanted, side="right"))
+    first = max(values.shape[-1] - above - 1, 0)
+    top = np.argpartition(values, first, axis=-1)[..., first:]
+    found = np.take_along_axis(values, top, axis=-1)
+    order = np.argsort(found, axis=-1)
+    weights = np.take_along_axis(hours[top], order, axis=-1)
+    reached = total - weights.sum(axis=-1, keepdims=True) + np.cumsum(weights, axis=-1)
+    place = np.argmax(reached >= wanted, axis=-1)
+    best = np.take_along_axis(order, place[..., None], axis=-1)
+    return np.take_along_axis(found, best, axis=-1)[..., 0]
 
 
 def _cells(first: Array, second: Array, hours: Array) -> tuple[_Whole, _Whole]:

@@ -13,7 +13,7 @@ from aiplan.planners.cooling.equipment import Outdoor, Value, Values
 from aiplan.planners.cooling.plant import FREE, MAKEUP, Hourly, System, cool, mechanical
 from aiplan.planners.cooling.warmer import Warmer
 from aiplan.planners.cooling.water import Convention
-from aiplan.planners.cooling.weather import Weather
+from aiplan.planners.cooling.weather import Weather, weighted_quantile
 
 CELLS = 49_152
 """Draws times hours computed at once: some 400 kB an array, so that a few of them stay in the processor's cache."""
@@ -47,28 +47,6 @@ class Year:
     liquid_free_h: Array | None
     power: Mapping[str, Array]
     water: Mapping[str, Array]
-
-
-def weighted_quantile(values: Array, hours: Array, share: float) -> Array:
-    """Smallest value that ``share`` of the hours does not exceed, along the last axis.
-
-    >>> float(weighted_quantile(np.array([3.0, 1.0, 2.0]), np.array([1.0, 8.0, 1.0]), 0.85))
-    2.0
-    """
-    total = hours.sum()
-    # Rounding of the sum must not push the point past the share it reaches exactly.
-    wanted = share * total * (1.0 - 1e-12)
-    # So many points at most lie above the one looked for: only they need be put in order.
-    above = int(np.searchsorted(np.cumsum(np.sort(hours)), total - wanted, side="right"))
-    first = max(values.shape[-1] - above - 1, 0)
-    top = np.argpartition(values, first, axis=-1)[..., first:]
-    found = np.take_along_axis(values, top, axis=-1)
-    order = np.argsort(found, axis=-1)
-    weights = np.take_along_axis(hours[top], order, axis=-1)
-    reached = total - weights.sum(axis=-1, keepdims=True) + np.cumsum(weights, axis=-1)
-    place = np.argmax(reached >= wanted, axis=-1)
-    best = np.take_along_axis(order, place[..., None], axis=-1)
-    return np.take_along_axis(found, best, axis=-1)[..., 0]
 
 
 def _dot(values: Array, weights: Array) -> Array:

@@ -131,35 +131,25 @@ def demand_of(
     return Demand(rule, reference, 1.0, mix, over)
 
 
-def design_of(
-    case: Case,
-    values: Values,
-    *,
-    rule: str | None = None,
-    topology: str | None = None,
-    how: Scheme | None = None,
-    sheddable: float | None = None,
-    only: str | None = None,
-    rho: float | None = None,
-) -> Design:
-    """The design of a case, or one that differs from it in what is given.
+def design_of(case: Case, values: Values) -> Design:
+    """The design of a case.
 
     Raises
     ------
     TreeError for a tree that is none; ValueError for a scheme or for classes that cannot be.
     """
-    chosen = how or scheme_of(case)
+    chosen = scheme_of(case)
     racks = racks_of(case, values)
-    demand = demand_of(case, values, racks, rule or case.inputs.power.rule, only, rho)
+    demand = demand_of(case, values, racks, case.inputs.power.rule)
     mean = demand.mix.mean_w / demand.reference_w if demand.mix is not None else 1.0
     levels = tree_of(case, values, chosen)
     contract = values["grid.contract_w"] * (1.0 - values["grid.margin_fraction"])
     if case.inputs.nodes:
         contract = min(contract, _root_w(case))
-    shed = values.get("redundancy.sheddable_fraction", 0.0) if sheddable is None else sheddable
+    shed = values.get("redundancy.sheddable_fraction", 0.0)
     return Design(
         levels, None if case.inputs.nodes else chosen, contract, racks,
-        case.inputs.hall.racks_per_row_count, demand, mean, topology or case.inputs.power.topology, shed,
+        case.inputs.hall.racks_per_row_count, demand, mean, case.inputs.power.topology, shed,
         values.get("hall.cooling_capacity_w", np.inf), values["facility.other_fraction"],
     )  # fmt: skip
 

@@ -1,8 +1,8 @@
-"""What a power cap costs: how often, how deep, how much energy, whose requests wait, and whether it comes in time.
+"""What a power cap costs: how often, how deep, how much energy, and whose work waits.
 
 Power turns into speed by a law that the caller hands in (`Law`), for accelerators that of
 `aiplan.planners.serving.power_cap`; there is no second one here. Who is capped first is an order of priorities, in
-outline that of POLCA (ASPLOS 2024), whose thresholds are not known to us and hence inputs.
+outline that of POLCA (ASPLOS 2024).
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from aiplan.planners.power.trace_moments import series
 Law = Callable[[Array, Array], Array]
 """Time over that without a cap [1], from the power wanted and the power allowed [W], both of one shape."""
 _S_PER_H = 3600.0
+HOURS_PER_YEAR = 8760.0
+"""Of a year without a leap day [h]."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,17 +84,6 @@ def cap_depth_fraction(power_w: npt.ArrayLike, capacity_w: npt.ArrayLike) -> Arr
     require((power >= 0) & (capacity >= 0), "power_w and capacity_w must not be negative")
     excess = np.maximum(power - capacity, 0.0)
     return np.divide(excess, power, out=np.zeros(excess.shape), where=excess > 0)
-
-
-def servers_factor(peak_fraction: npt.ArrayLike) -> Array:
-    """Servers that fit over those provided for, when the sum peaks at a fraction of the provision: ``1/f`` [1].
-
-    >>> [round(float(servers_factor(f)), 3) for f in (0.79, 0.77)]
-    [1.266, 1.299]
-    """
-    peak = as_array(peak_fraction)
-    require(peak > 0, "peak_fraction must be above 0")
-    return np.asarray(1.0 / peak)
 
 
 def cap_cost(
@@ -171,31 +162,6 @@ def cap_by_priority(
     return Caps(cut, np.maximum(left, 0.0))
 
 
-def staged_power_w(
-    power_w: npt.ArrayLike, capacity_w: npt.ArrayLike, thresholds_fraction: npt.ArrayLike, caps_w: npt.ArrayLike
-) -> Array:
-    """Power of classes under caps that are set in stages, as their sum passes thresholds [W], shape (..., k).
-
-    Parameters
-    ----------
-    power_w : wanted by each class, shape (..., k) [W]
-    capacity_w : shape (...) [W]
-    thresholds_fraction : rising, over the capacity, shape (j,) [1]; no published values are known to us
-    caps_w : most that each class may draw from that threshold on, shape (j, k), infinite for none [W]
-
-    The stage follows the power wanted, without delay or hysteresis. What still exceeds the capacity is for the brake:
-    `cap_by_priority` with one priority.
-    """
-    power, capacity = as_array(power_w), as_array(capacity_w)
-    thresholds, caps = as_array(thresholds_fraction), as_array(caps_w)
-    require(thresholds.ndim == 1 and np.all(np.diff(thresholds) > 0), "thresholds_fraction must rise")
-    require(caps.shape == (thresholds.size, power.shape[-1]), "caps_w must hold a row of classes for each threshold")
-    require(caps >= 0, "caps_w must not be negative")
-    stage = np.searchsorted(thresholds, np.sum(power, axis=-1) / capacity, side="right")
-    limits = np.concatenate([np.full((1, caps.shape[1]), np.inf), np.minimum.accumulate(caps, axis=0)])
-    return np.asarray(np.minimum(power, limits[stage]))
-
-
 def slowdowns(power_w: npt.ArrayLike, cut_w: npt.ArrayLike, laws: Sequence[Law]) -> Array:
     """Time over that without a cap for every class, at least 1 [1], shape (..., k).
 
@@ -230,41 +196,15 @@ def linear_law(coefficient: float) -> Law:
 
 
 def latency_factor(time_shares: npt.ArrayLike, phase_slowdowns: npt.ArrayLike) -> Array:
-    """Latency of a request over that without a cap, ``sum share x slowdown`` [1].
+    """Latency over that without a cap, ``sum share x slowdown`` [1].
 
     Parameters
     ----------
-    time_shares : of the request's uncapped time by phase, shape (..., phases), each row of sum 1 [1]
+    time_shares : of the uncapped time, by phase of a request or by state (free, capped), shape (..., phases), each row
+        of sum 1 [1]
     phase_slowdowns : shape (..., phases) [1]
     """
     shares, slower = as_array(time_shares), as_array(phase_slowdowns)
     require(shares >= 0, "time_shares must not be negative")
     require(np.abs(np.sum(shares, axis=-1) - 1.0) < 1e-9, "time_shares must add up to 1")
     return np.asarray(np.sum(shares * slower, axis=-1))
-
-
-def deadline_margin_s(overload_s: npt.ArrayLike, detect_s: npt.ArrayLike, act_s: npt.ArrayLike) -> Array:
-    """Time left when the cap has taken hold, negative where it comes too late [s].
-
-    Parameters
-    ----------
-    overload_s : for which UPS, breaker or feed bears the overload [s]
-    detect_s, act_s : until the controller knows, and from its command until the power has fallen [s]
-
-    A UPS to be relieved in 10 s against control out of band that takes 40 s (second-hand figures on POLCA) needs
-    another brake:
-
-    >>> float(deadline_margin_s(10.0, 0.0, 40.0))
-    -30.0
-    """
-    overload, detect, act = as_array(overload_s), as_array(detect_s), as_array(act_s)
-    require((overload >= 0) & (detect >= 0) & (act >= 0), "times must not be negative")
-    return np.asarray(overload - detect - act)
-
-
-def trigger_w(capacity_w: npt.ArrayLike, rise_w_per_s: npt.ArrayLike, delay_s: npt.ArrayLike) -> Array:
-    """Power at which to act, so that a rising load stays within the capacity: ``C - x d`` [W], 0 where none is low
-    enough."""
-    capacity, rise, delay = as_array(capacity_w), as_array(rise_w_per_s), as_array(delay_s)
-    require((capacity >= 0) & (rise >= 0) & (delay >= 0), "capacity_w, rise_w_per_s and delay_s must not be negative")
-    return np.maximum(capacity - rise * delay, 0.0)

@@ -25,6 +25,8 @@ SCHEMES = (("n", None), ("n+1", 4), ("4n/3", None), ("3n/2", None), ("2n", None)
 """Redundancies shown side by side, the least first."""
 RULES = ("nameplate", "peak", "percentile", "oversubscribed")
 IN_STEP = 1.0
+RESERVE = "reserve"
+"""Load of a gain that takes the reserve of a redundancy into use."""
 ROUNDS = 30
 SETTLED = 1e-12
 
@@ -54,8 +56,12 @@ class Gain:
 
     @property
     def reached(self) -> bool | None:
-        """Whether ours behind one feed is as large; None where nothing can be said."""
-        return None if self.feed is None else self.feed >= self.published
+        """Whether ours is as large; None where nothing can be said.
+
+        Behind one feed by statistics; for a reserve, whose gain behind a feed is an identity, in the whole design.
+        """
+        ours = self.design if self.load == RESERVE else self.feed
+        return None if ours is None else ours >= self.published
 
 
 def settle(design: Design, mechanical: Mechanical) -> tuple[Provision, tuple[float, float]]:
@@ -147,7 +153,7 @@ def gains(
             continue
         ours: float | None = None
         here: float | None = None
-        if entry.load == "reserve":
+        if entry.load == RESERVE:
             pair = {row.flex: row.found for row in by_scheme if row.scheme == found.design.scheme}
             with_reserve, without = pair.get(True), pair.get(False)
             if with_reserve is not None and without is not None and found.design.scheme is not None:

@@ -138,8 +138,8 @@ class Power(Section):
     """Share of time in which the sum must stay within a limit (rule percentile)."""
     capping_fraction: quantity(1e-9, 0.5)  # type: ignore[valid-type]
     """Share of time in which caps may hold a node's load back (rule oversubscribed)."""
-    tail: Method = "skew"
-    """Shape of the sum above its mean: normal, skew, cornish_fisher or bounded."""
+    tail: Method = "bounded"
+    """Shape of the sum above its mean: bounded, normal, skew or cornish_fisher."""
     trace: FileName | None = None
     """CSV of measured power with one column per server, in place of the statistics of ``trace_class``."""
     trace_class: Id | None = None
@@ -175,6 +175,8 @@ class ServerClass(Section):
     """Correlation with servers of other classes, by name; 0 where absent."""
     slowdown_factor: NonNegative
     """Time grows by this times the share of power that a cap takes."""
+    priority: Annotated[int, Field(ge=0, le=100)] | None = None
+    """The lowest is capped first; 0 for training, 1 for other and 2 for inference where absent."""
 
 
 class Serving(Section):

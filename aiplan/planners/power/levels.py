@@ -30,6 +30,8 @@ class Limit:
     fullest : plan of the fullest node over its limit [1]
     loss_w, efficiency : at the design hour [W], [1]
     over : probability that the fullest node exceeds its limit; None without classes [1]
+    nodes_over : nodes above their limit at a time, in the mean: the probabilities of all nodes added up [1]
+    worst_rated_w, worst_limit_w : nameplate and limit of the node with the largest probability [W]
     held : power that a cap then holds back at that node, over what it would draw, both in the mean [1]
     """
 
@@ -44,6 +46,9 @@ class Limit:
     loss_w: float = 0.0
     efficiency: float | None = None
     over: float | None = None
+    nodes_over: float | None = None
+    worst_rated_w: float | None = None
+    worst_limit_w: float | None = None
     held: float | None = None
 
     @property
@@ -138,34 +143,40 @@ def _rack_w(design: Design, name: str) -> Array:
 def _filled(design: Design, packed: Packed, limits: list[Limit], found: dict[str, Outline]) -> tuple[Limit, ...]:
     """Limits with how full their fullest node is; all nodes of all levels at once."""
     nodes = [_nodes(design, packed, limit, found) for limit in limits]
-    rated, limit_w = (np.concatenate([node[side] for node in nodes]) for side in (0, 1))
+    rated, limit_w, many = (np.concatenate([node[side] for node in nodes]) for side in (0, 1, 2))
     loads = design.demand.loads(rated, limit_w)
     plan = design.demand.planned_w(rated) if loads is None else loads[0]
     out, start = [], 0
-    for limit, (watts, _) in zip(limits, nodes, strict=True):
+    for limit, (watts, _, _) in zip(limits, nodes, strict=True):
         here = slice(start, start + len(watts))
         start += len(watts)
         if not len(watts):
             out.append(limit)
             continue
-        over, held = (None, None) if loads is None else (float(loads[1][here].max()), float(loads[2][here].max()))
-        out.append(replace(limit, fullest=float((plan[here] / limit_w[here]).max()), over=over, held=held))
+        full = replace(limit, fullest=float((plan[here] / limit_w[here]).max()))
+        if loads is not None:
+            over, held = loads[1][here], loads[2][here]
+            worst = int(np.argmax(over))
+            full = replace(full, over=float(over[worst]), held=float(held.max()), nodes_over=float(over @ many[here]),
+                           worst_rated_w=float(watts[worst]), worst_limit_w=float(limit_w[here][worst]))  # fmt: skip
+        out.append(full)
     return tuple(out)
 
 
-def _nodes(design: Design, packed: Packed, limit: Limit, found: dict[str, Outline]) -> tuple[Array, Array]:
-    """Nameplate watts under the nodes of a level, and their limits at the racks; equal nodes once [W]."""
-    none = np.zeros(0), np.zeros(0)
+def _nodes(design: Design, packed: Packed, limit: Limit, found: dict[str, Outline]) -> tuple[Array, Array, Array]:
+    """Nameplate watts under the nodes of a level, and their limits at the racks [W]; equal nodes once, and how many."""
+    none = np.zeros(0), np.zeros(0), np.zeros(0)
     if limit.name in (RACK, RACK_COOLING):
         used = packed.counts > 0
-        return packed.rack_w[used], (_rack_w(design, limit.name) / _alone(design))[used]
+        return packed.rack_w[used], (_rack_w(design, limit.name) / _alone(design))[used], packed.counts[used]
     if limit.name == SPACE or limit.servers is None:
         return none
     outline, rows = found[limit.name], packed.row_w
     if outline.above is None or pooling(design, outline.name) == "sum":
-        return np.array([rows.sum()]), np.array([outline.total_w])
+        return np.array([rows.sum()]), np.array([outline.total_w]), np.ones(1)
     rated = totals(outline.above, rows, len(outline.rack_w))
     used = rated > 0
     # What differs by rounding is equal.
-    both = np.unique(np.round(np.stack([rated[used], outline.rack_w[used]]), 3), axis=1)
-    return both[0], both[1]
+    pairs = np.round(np.stack([rated[used], outline.rack_w[used]]), 3)
+    both, many = np.unique(pairs, axis=1, return_counts=True)
+    return both[0], both[1], many.astype(np.float64)

@@ -1,4 +1,4 @@
-"""Losses of UPS, transformers and converters, and of a chain of them.
+"""Losses of UPS, transformers and converters.
 
 Every device here loses ``rating (a0 + a1 l + a2 l^2)`` at load fraction ``l`` of its output: a0 without load, a1 in
 proportion, a2 with the square of the load, each per unit of rating. The three-way split is that of Schneider Electric's
@@ -7,7 +7,6 @@ white paper 108 (published); the default coefficients are assumed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -125,83 +124,3 @@ def fit_losses(load_fraction: npt.ArrayLike, efficiency: npt.ArrayLike) -> Losse
                 best, least = np.zeros(3), residual
                 best[list(kept)] = found
     return Losses(*(float(value) for value in best))
-
-
-def converter_input_w(output_w: npt.ArrayLike, constant_w: float, efficiency: float) -> Array:
-    """Input of a converter with constant and proportional loss, ``(P + c) / eta`` [W].
-
-    Parameters
-    ----------
-    output_w : P, any shape [W]
-    constant_w : c, drawn at any load [W]
-    efficiency : eta of the rest [1]
-
-    Source: ExaDigiT/RAPS, raps/power.py (published): in-rack DC-DC 13 W and 0.98, rectifier 17 W and 0.96 per unit.
-    """
-    require(0 < efficiency <= 1, "efficiency must be above 0 and at most 1")
-    require(constant_w >= 0, "constant_w must not be negative")
-    return np.asarray((as_array(output_w) + constant_w) / efficiency)
-
-
-def converter_losses(constant_w: float, efficiency: float, rating_w: float) -> Losses:
-    """The same converter as loss coefficients: a0 = c / (eta R), a1 = 1 / eta - 1."""
-    require(0 < efficiency <= 1, "efficiency must be above 0 and at most 1")
-    require(rating_w > 0, "a rating must be above 0 W")
-    return Losses(constant_w / (efficiency * rating_w), 1.0 / efficiency - 1.0)
-
-
-def transformer_losses(no_load: float, load_loss: float) -> Losses:
-    """A transformer: core loss at any load, copper loss with the square of it, each per unit of rating [1]."""
-    return Losses(no_load=no_load, square_law=load_loss)
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """One stage of a chain: ``count`` equal units that share the load, each with its rating [W] and losses."""
-
-    name: str
-    rating_w: float
-    losses: Losses
-    count: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Flow:
-    """Power through a stage [W]; arrays of the shape of the output asked."""
-
-    name: str
-    output_w: Array
-    input_w: Array
-    load_fraction: Array
-
-    @property
-    def loss_w(self) -> Array:
-        """Input minus output [W]."""
-        return np.asarray(self.input_w - self.output_w)
-
-
-def chain(stages: Sequence[Stage], output_w: npt.ArrayLike) -> list[Flow]:
-    """Power through a chain of stages, from the source to the load.
-
-    Parameters
-    ----------
-    stages : first the one nearest the source
-    output_w : what the last stage delivers [W], any shape
-
-    Returns
-    -------
-    One `Flow` per stage in the order given; the output of each is the input of the next.
-
-    Raises
-    ------
-    ValueError for a rating or count that is not above zero.
-    """
-    flows: list[Flow] = []
-    delivered = as_array(output_w)
-    for stage in reversed(stages):
-        require(stage.count > 0, "a stage needs at least one unit")
-        total = stage.rating_w * stage.count
-        drawn = stage.losses.input_w(delivered, total)
-        flows.append(Flow(stage.name, delivered, drawn, np.asarray(delivered / total)))
-        delivered = drawn
-    return flows[::-1]

@@ -163,6 +163,32 @@ def sum_moments(classes: Sequence[ServerClass], between: npt.ArrayLike | None = 
     return _sum_moments(classes, between)
 
 
+def class_powers_w(
+    classes: Sequence[ServerClass], total_w: npt.ArrayLike, between: npt.ArrayLike | None = None
+) -> Array:
+    """Power of each class when all together draw a total, shape (..., k) [W]: the best straight line through the means.
+
+    ``m_c + cov(X_c, T) / var(T) (T - m)``, exact for normal powers; the classes add up to the total. Where the sum does
+    not vary, every class keeps its share.
+
+    Parameters
+    ----------
+    classes, between : as for `sum_moments`
+    total_w : shape (...) [W]
+    """
+    counts, rho, matrix = _counts_rho_between(classes, between)
+    means, load = counts * _stacked(classes, "mean_w"), counts * _stacked(classes, "sd_w")
+    covariance = load[..., :, None] * load[..., None, :] * matrix
+    places = np.arange(len(classes))
+    spread = np.divide(1.0 + (counts - 1.0) * rho, counts, out=np.zeros_like(counts), where=counts > 0)
+    covariance[..., places, places] = load**2 * np.maximum(spread, 0.0)
+    with_sum = np.sum(covariance, axis=-1)
+    variance, mean = np.sum(with_sum, axis=-1, keepdims=True), np.sum(means, axis=-1, keepdims=True)
+    still = np.divide(means, mean, out=np.zeros_like(means), where=mean > 0)
+    share = np.divide(with_sum, variance, out=still, where=variance > 0)
+    return np.asarray(means + share * (as_array(total_w)[..., None] - mean))
+
+
 def quantile_w(moments: Moments, probability: npt.ArrayLike, method: Method = "bounded") -> Array:
     """Power not exceeded with a probability [W], within the sums of the individual minima and maxima.
 

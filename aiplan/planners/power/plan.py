@@ -9,6 +9,14 @@ import numpy as np
 
 from aiplan.errors import InfeasibleError, InputError, Problem
 from aiplan.planners.power.build import Values, design_of, scheme_of, tree_of
+from aiplan.planners.power.capped import (
+    CappedClass,
+    CappedLevel,
+    capped_classes,
+    capped_levels,
+    priorities_of,
+    worst_level,
+)
 from aiplan.planners.power.case import Case, build_case, refuse
 from aiplan.planners.power.compare import Gain, Mechanical, SchemeRow, gains, rules, schemes, settle, topologies
 from aiplan.planners.power.design import Design
@@ -35,7 +43,8 @@ class Result:
     served, tokens_per_s : one server by kind; all inference servers, slowed by their caps [1/s]
     usd_per_h : None without prices
     inference_share : of the servers [1]
-    trace : figures of a measured power, by id
+    capped, capped_classes : caps behind the worst node of every level, and by class behind the worst of all
+    trace, trace_caps : figures of a measured power, by id
     """
 
     case: Case
@@ -51,7 +60,10 @@ class Result:
     tokens_low_high: tuple[float, float] | None = None
     usd_per_h: float | None = None
     inference_share: float = 1.0
+    capped: list[CappedLevel] = field(default_factory=list)
+    capped_classes: list[CappedClass] = field(default_factory=list)
     trace: list[dict[str, Any]] = field(default_factory=list)
+    trace_caps: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[Warn] = field(default_factory=list)
 
 
@@ -78,10 +90,13 @@ def plan(inputs: PowerInputs, catalog: Catalog, mechanical: Mechanical | None = 
         result.rules = rules(case, values, found, cooled)
         result.gains = gains(case, values, catalog, found, result.schemes, result.rules)
     _serve(result, catalog)
-    if case.trace is not None:
-        from aiplan.planners.power.traced import trace_rows
+    _cap(result)
+    if case.trace is not None and case.traced is not None:
+        from aiplan.planners.power.traced import cap_rows, trace_rows
 
-        result.trace = trace_rows(case, values)
+        behind = {one.name: round(one.servers) for one in result.capped_classes}
+        result.trace = trace_rows(case, values, behind.get(case.traced[0], 0))
+        result.trace_caps = cap_rows(case, values)
     _warn(result)
     return result
 
@@ -178,6 +193,18 @@ def _serve(result: Result, catalog: Catalog) -> None:
 
     result.tokens_per_s = of_all(result.served.tokens_per_s)
     result.tokens_low_high = of_all(result.served.low), of_all(result.served.high)
+
+
+def _cap(result: Result) -> None:
+    """Caps behind the worst nodes, and who gives way behind the worst of all."""
+    mix = result.found.design.demand.mix
+    result.capped = capped_levels(result.found)
+    if mix is None or not result.capped:
+        return
+    classes = result.case.inputs.classes
+    priorities = priorities_of({name: (item.work, item.priority) for name, item in classes.items()})
+    slower = [result.values[f"classes.{name}.slowdown_factor"] for name in classes]
+    result.capped_classes = capped_classes(mix, worst_level(result.capped), priorities, slower)
 
 
 def _inference(case: Case, values: Values, held: float) -> tuple[float, float]:

@@ -39,7 +39,8 @@ class Provision:
     limits, binding : every level, and the name of the one that allows the fewest servers
     worst, mean : the chain at the design hour and in the mean
     most_racks : upper bound on racks, not a whole number
-    over : the largest probability that the fullest node of a level exceeds its limit; None without classes [1]
+    over : the largest probability of a node to exceed its limit, of all levels; None without classes [1]
+    over_any : upper bound of the probability that any node does; None without classes [1]
     held : the largest share of a node's power that caps hold back; None without classes [1]
     """
 
@@ -56,6 +57,7 @@ class Provision:
     mean: Chain
     most_racks: float
     over: float | None
+    over_any: float | None
     held: float | None
 
     @property
@@ -103,13 +105,15 @@ def provision(design: Design, mechanical_worst: float, mechanical_mean: float) -
                key=lambda one: one.grid_w)  # fmt: skip
     limits = level_limits(design, packed, allowed, found, worst)
     over = [limit.over for limit in limits if limit.over is not None]
+    each = [limit.nodes_over for limit in limits if limit.nodes_over is not None]
     held = [limit.held for limit in limits if limit.held is not None]
     shares = np.array([rack.share for rack in design.racks])
     gpus = np.array([rack.gpus for rack in design.racks])
     return Provision(
         design, packed, per_rack, round(float(per_rack @ packed.counts)), round(float(gpus * per_rack @ packed.counts)),
         worst.it_w, hall_w(design, found), limits, _binding(limits), worst, mean,
-        most_racks(rack_w, shares, domains), max(over, default=None), max(held, default=None),
+        most_racks(rack_w, shares, domains), max(over, default=None), min(sum(each), 1.0) if each else None,
+        max(held, default=None),
     )  # fmt: skip
 
 

@@ -16,7 +16,6 @@ from aiplan.planners.arrays import Array, as_array, require
 
 SCHEMES = ("n", "n+1", "2n", "3n/2", "4n/3", "distributed")
 """Schemes by name; ``n+1`` and ``distributed`` take the number of UPS in a group."""
-TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +112,6 @@ def after_loss_w(loads_w: npt.ArrayLike) -> Array:
     after = (loads.sum(axis=1)[:, None] + loads) / 2.0
     np.fill_diagonal(after, 0.0)
     return np.asarray(after)
-
-
-def survives(loads_w: npt.ArrayLike, capacity_w: npt.ArrayLike) -> bool:
-    """Whether no UPS is above its capacity, in normal state and after the loss of any one other."""
-    loads = _matrix(loads_w)
-    capacity = np.broadcast_to(as_array(capacity_w), (len(loads),))
-    worst = np.maximum(normal_w(loads), after_loss_w(loads).max(axis=1, initial=0.0))
-    return bool(np.all(worst <= capacity * (1 + TOLERANCE)))
 
 
 def equal_pairs_w(capacity_w: float, units: int) -> Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from aiplan.planners.power.capping import HOURS_PER_YEAR
 from aiplan.planners.power.plan import Result
 from aiplan.planners.power.report_tables import chain_parts, tables
 from aiplan.report.model import Axis, Bars, Cell, Line, Mark, Origin, Picture, Report, Segment, worst_grade
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from aiplan.inputs.scenario import Scenario
 
 MW = 1e6
-HOURS_PER_YEAR = 8760.0
 
 # id: (label, unit, formula). A test checks that every line of a report stands here.
 LINES: dict[str, tuple[str, str | None, str]] = {
@@ -38,8 +38,13 @@ LINES: dict[str, tuple[str, str | None, str]] = {
     ),
     "stranded_power_mw": ("Stranded power", "MW", "usable_it_mw - it_power_mw"),
     "stranded_fraction": ("Stranded share", None, "stranded_power_mw / usable_it_mw"),
-    "capping_probability": ("Time with caps at work", None, "largest P(sum > limit) of any level's fullest node"),
-    "capped_energy_fraction": ("Energy that caps hold back", None, "E[(T - C)+] / E[T] there"),
+    "capping_probability": ("Time above limit, worst node", None, "largest P(T > C) of any node of any level"),
+    "capping_probability_any": (
+        "Time above limit, any node, at most",
+        None,
+        "min(1, sum of P(T > C) over all nodes of all levels), Bonferroni",
+    ),
+    "capped_energy_fraction": ("Energy that caps hold back, worst node", None, "largest E[(T - C)+] / E[T] of a node"),
     "oversubscription_fraction": ("Servers over the nameplate rule", None, "servers / servers by nameplate - 1"),
     "headroom_mw": ("Headroom at the grid", "MW", "contract after margin - facility power"),
     "tokens_per_s": (
@@ -130,6 +135,7 @@ def _values(result: Result) -> dict[str, Cell]:
         "stranded_power_mw": found.stranded_w / MW,
         "stranded_fraction": found.stranded_w / found.hall_w,
         "capping_probability": found.over,
+        "capping_probability_any": found.over_any,
         "capped_energy_fraction": found.held,
         "oversubscription_fraction": None if nameplate is None else found.servers / nameplate.servers - 1.0,
         "headroom_mw": (contract - found.worst.grid_w) / MW,

@@ -12,8 +12,9 @@ MW = 1e6
 
 def tables(result: Result) -> tuple[Table, ...]:
     """All tables of a result."""
-    found = [levels_table(result), _topologies(result), _rules(result), _schemes(result), _published(result),
-             _racks(result), chain_table(result), _trace(result)]  # fmt: skip
+    found = [levels_table(result), _topologies(result), _rules(result), _schemes(result), _capping(result),
+             _capping_classes(result), _published(result), _racks(result), chain_table(result), _trace(result),
+             _trace_caps(result)]  # fmt: skip
     return tuple(table for table in found if table.rows)
 
 
@@ -105,6 +106,44 @@ def _schemes(result: Result) -> Table:
     return Table("redundancy", "Redundancies on the same UPS; change against the one asked", columns, tuple(rows))
 
 
+def _capping(result: Result) -> Table:
+    columns = (
+        Column("level", "level", keep=True),
+        Column("servers", "servers behind it"),
+        Column("limit_kw", "limit", "kW"),
+        Column("capping_probability", "P(over)", keep=True),
+        Column("depth_fraction", "depth while capped", keep=True),
+        Column("capped_energy_mwh", "held back a year", "MWh", keep=True),
+    )
+    rows = tuple(
+        (one.level, round(one.servers), one.limit_w / 1e3, one.probability, one.depth, one.energy_wh / 1e6)
+        for one in result.capped
+    )
+    return Table("capping", "Caps behind the worst node of each level", columns, rows)
+
+
+def _capping_classes(result: Result) -> Table:
+    """Classes in the order in which they are capped."""
+    columns = (
+        Column("class", "class", keep=True),
+        Column("priority", "priority", keep=True),
+        Column("servers", "servers behind it"),
+        Column("wanted_kw", "wanted while capped", "kW"),
+        Column("cut_kw", "taken", "kW", keep=True),
+        Column("cut_fraction", "share taken", keep=True),
+        Column("slowdown_factor", "time while capped", keep=True),
+        Column("latency_factor", "time in the mean", keep=True),
+    )
+    rows = tuple(
+        (
+            one.name, one.priority, round(one.servers), one.wanted_w / 1e3, one.cut_w / 1e3,
+            one.cut_w / one.wanted_w if one.wanted_w > 0 else None, one.slowdown, one.latency,
+        )
+        for one in sorted(result.capped_classes, key=lambda one: one.priority)
+    )  # fmt: skip
+    return Table("capping_classes", "Who is capped first behind the worst node of all", columns, rows)
+
+
 def _published(result: Result) -> Table:
     columns = (
         Column("source", "source", keep=True),
@@ -179,6 +218,27 @@ def _trace(result: Result) -> Table:
         Column("bootstrap_high_kw", "P95", "kW"),
         Column("by_moments_kw", "by moments", "kW"),
         Column("servers_factor", "servers over nameplate"),
+        Column("node_servers", "servers behind the worst node"),
+        Column("node_low_kw", "theirs P5", "kW"),
+        Column("node_kw", "theirs, in step", "kW"),
+        Column("node_high_kw", "theirs P95", "kW"),
     )
     rows = tuple(tuple(row[column.id] for column in columns) for row in result.trace)
     return Table("trace", "Sum of the servers measured", columns, rows)
+
+
+def _trace_caps(result: Result) -> Table:
+    columns = (
+        Column("more_fraction", "servers over nameplate", keep=True),
+        Column("capacity_kw", "limit", "kW", keep=True),
+        Column("over_fraction", "time above", keep=True),
+        Column("bootstrap_low_fraction", "P5"),
+        Column("bootstrap_high_fraction", "P95"),
+        Column("by_moments_fraction", "by moments"),
+        Column("events", "events"),
+        Column("longest_s", "longest", "s"),
+        Column("capped_energy_kwh", "held back", "kWh"),
+        Column("deepest_fraction", "deepest"),
+    )
+    rows = tuple(tuple(row[column.id] for column in columns) for row in result.trace_caps)
+    return Table("trace_caps", "Caps that the servers measured would have met", columns, rows)

@@ -9,6 +9,7 @@ from aiplan.catalog.names import canonical_precision
 from aiplan.errors import InputError
 from aiplan.planners.arrays import Array
 from aiplan.planners.power.build import Values
+from aiplan.planners.power.capping import HOURS_PER_YEAR
 from aiplan.planners.power.case import Case, RackKind, refuse
 from aiplan.planners.serving.deployment import whole_format
 from aiplan.planners.serving.precision import CACHE_BYTES, EXPERT_BYTES, FIXED_BYTES
@@ -17,8 +18,6 @@ from aiplan.planners.serving.rows import Row, Shelf, engine_of
 
 if TYPE_CHECKING:
     from aiplan.catalog.loader import Catalog
-
-HOURS_PER_YEAR = 8766.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aiplan.planners.arrays import Array, as_array
+from aiplan.planners.power.incomplete import beta_at, beta_below, gamma_at, gamma_below
 from aiplan.uncertainty._special import normal_cdfs, normal_quantiles
 
 Method = Literal["normal", "skew", "cornish_fisher", "bounded"]
@@ -210,21 +211,21 @@ def _bounded_parts(shape: Shape) -> tuple[Array, Array, Array, Array, Array]:
 
 
 def _bounded_quantile(shape: Shape, probability: Array) -> Array:
-    from scipy.special import betaincinv, gammaincinv
-
-    end, b, a, width, endless = _bounded_parts(shape)
-    below = np.where(endless, gammaincinv(b, 1.0 - probability), betaincinv(b, a, 1.0 - probability))
+    end, b, a, width, endless, rest = np.broadcast_arrays(*_bounded_parts(shape), 1.0 - probability)
+    below = np.empty(end.shape)
+    below[endless] = gamma_at(rest[endless], b[endless])
+    below[~endless] = beta_at(rest[~endless], b[~endless], a[~endless])
     return np.asarray(end - width * below)
 
 
 def _bounded_tail(shape: Shape, level: Array) -> tuple[Array, Array]:
     """Probability above a level and expected excess over it, by incomplete beta (or gamma) functions."""
-    from scipy.special import betainc, gammainc
-
-    end, b, a, width, endless = _bounded_parts(shape)
-    room = np.maximum(end - level, 0.0)
+    end, b, a, width, endless, at = np.broadcast_arrays(*_bounded_parts(shape), level)
+    room = np.maximum(end - at, 0.0)
     depth = np.where(np.isfinite(room), room / width, 1.0)
-    inside = np.minimum(depth, 1.0)
-    over = np.where(endless, gammainc(b, depth), betainc(b, a, inside))
-    mean = np.where(endless, b * gammainc(b + 1.0, depth), b / (a + b) * betainc(b + 1.0, a, inside))
-    return as_array(over), as_array(room * over - width * mean)
+    over, mean = np.empty(end.shape), np.empty(end.shape)
+    x, k = depth[endless], b[endless]
+    over[endless], mean[endless] = gamma_below(x, k), k * gamma_below(x, k + 1.0)
+    x, k, j = np.minimum(depth[~endless], 1.0), b[~endless], a[~endless]
+    over[~endless], mean[~endless] = beta_below(x, k, j), k / (k + j) * beta_below(x, k + 1.0, j)
+    return over, as_array(room * over - width * mean)

@@ -50,7 +50,8 @@ def configure(
     ----------
     exact : True: mixed-integer programme; False: relaxed programme, rounded and improved one VM at a time; None: exact
         up to `MOST_EXACT_VMS` VMs
-    time_limit_s : of each of the four stages when exact [s]; with status "stopped before a proof" where one ran out
+    time_limit_s : of each of the four stages when exact [s]; with status "stopped before a proof" where one ran out,
+        be it with a plan of the solver or, where it had none, of the relaxed programme
     relative_gap : at which a stage counts as optimal [1]
     """
     groups = groups_of(problem)
@@ -58,13 +59,15 @@ def configure(
     if problem.row.size == 0:
         unmet = float(problem.demand_tokens_s.sum())
         return configured(problem, groups, np.zeros((0, 1), dtype=np.int64), (unmet, 0.0, 0.0, 0.0), OPTIMAL)
+    reached = HEURISTIC
     if problem.row.size <= MOST_EXACT_VMS if exact is None else exact:
         counts, bounds, status = _exact(program, groups, time_limit_s, relative_gap)
         if counts is not None:
             return configured(problem, groups, counts, bounds, status)
+        reached = UNPROVEN
     counts = _improve(problem, groups, _rounded(program, groups))
-    plan = configured(problem, groups, counts, (0.0, 0.0, 0.0, 0.0), HEURISTIC)
-    return configured(problem, groups, counts, _bounds(program, plan.stages), HEURISTIC)
+    plan = configured(problem, groups, counts, (0.0, 0.0, 0.0, 0.0), reached)
+    return configured(problem, groups, counts, _bounds(program, plan.stages), reached)
 
 
 def _program(problem: ConfigurationProblem, groups: Groups) -> _Program:

@@ -53,16 +53,6 @@ class Event:
     deadline_s: float = 10.0
 
 
-def power_event(start_s: float = 0.0, where: Bools | None = None) -> Event:
-    """A lost UPS or feed: budgets at 75 % for 5 min, to be met in 10 s [second-hand]."""
-    return Event(POWER, start_s, 300.0, 0.75, where, 10.0)
-
-
-def cooling_event(start_s: float = 0.0, where: Bools | None = None) -> Event:
-    """A lost air handler: 90 % of the air for 5 min [unverified], to be met in 60 s [assumed]."""
-    return Event(COOLING, start_s, 300.0, 0.90, where, 60.0)
-
-
 @dataclass(frozen=True, slots=True)
 class Controls:
     """How controls act.
@@ -173,15 +163,6 @@ def shortage(hall: Hall, slots: Ints, load: Floats, step_s: float, event: Event)
     return Shortage(steps, group, limit, demand, np.maximum(demand - limit, 0.0), dynamic)
 
 
-def shed_needed_w(power_w: float, budget_w: float) -> float:
-    """``X = max(0, P - B')`` [W].
-
-    >>> shed_needed_w(40 * 5500.0, 0.75 * 260e3)
-    25000.0
-    """
-    return max(power_w - budget_w, 0.0)
-
-
 def shed_share(needed: Floats, dynamic: Floats) -> Floats:
     """``X / sum (P - P_idle)``, 0 where nothing is needed, infinite where nothing can be shed [1].
 
@@ -244,13 +225,3 @@ def mean_over(short: Shortage, kind: Bools, value: Floats) -> Floats:
     if not some.any():
         return np.zeros(value.shape[0])
     return np.asarray(value[:, short.group[some]].mean(axis=1), dtype=np.float64)
-
-
-def trigger_w(budget_w: float, rise_w_per_s: float, action_s: float) -> float:
-    """Power at which an action must start that needs `action_s`, while load rises: ``B - x d`` [W].
-
-    >>> trigger_w(260e3, 500.0, 40.0)
-    240000.0
-    """
-    require(np.asarray([budget_w, rise_w_per_s, action_s]) >= 0.0, "budget, rise and time must not be negative")
-    return max(budget_w - rise_w_per_s * action_s, 0.0)

@@ -172,8 +172,9 @@ class ReplaySection(Section):
 class PlaceSection(Section):
     """How VMs are placed, and what routing and configuration may do."""
 
-    mode: Literal["batch", "online"] = "batch"
-    """All VMs known beforehand (an upper bound), or one after the other without migration (what an operator can do)."""
+    mode: Literal["batch", "online", "exact"] = "batch"
+    """All VMs known beforehand (an upper bound), or one after the other without migration (what an operator can do);
+    exact is a batch of up to 200 VMs by mixed-integer programme."""
     saas_share_range: Pair = (0.0, 1.0)
     """Least and most share of SaaS among a row's VMs."""
     heat_weight_per_kelvin: quantity(0.0, 1.0)  # type: ignore[valid-type]

@@ -87,13 +87,6 @@ class Placement:
             return None
         return (self.objective - self.bound.objective) / self.bound.objective
 
-    @property
-    def power_gap(self) -> float | None:
-        """(z_power - its bound) / its bound [1]."""
-        if self.bound is None or self.bound.z_power <= 0.0:
-            return None
-        return (self.z_power - self.bound.z_power) / self.bound.z_power
-
 
 def place_batch(problem: PlacementProblem, *, bound: bool = True) -> Placement:
     """Place all new VMs at once: greedy by peak power, highest first, then local search.

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aiplan.errors import InfeasibleError
+from aiplan.errors import InfeasibleError, InputError, Problem
 from aiplan.planners.thermal.case import Case, build_case
+from aiplan.planners.thermal.configuration_search import UNPROVEN
 from aiplan.planners.thermal.events import Emergency, emergencies_of
 from aiplan.planners.thermal.hall import HOURS, Hall, Ints, Vms
 from aiplan.planners.thermal.inputs import ThermalInputs
@@ -26,7 +27,8 @@ from aiplan.planners.thermal.oversubscribe import (
 )
 from aiplan.planners.thermal.peak_routing import PeakRouting, route_peak
 from aiplan.planners.thermal.placement import Placement, place_batch, place_online, with_bound
-from aiplan.planners.thermal.placement_lp import PlacementBound, balance_share
+from aiplan.planners.thermal.placement_lp import PlacementBound, balance_share, most_placeable
+from aiplan.planners.thermal.placement_milp import MOST_VMS, STOPPED, place_exact
 from aiplan.planners.thermal.placement_problem import (
     PlacementProblem,
     coolest_bound_c,
@@ -53,7 +55,7 @@ POLICIES = {
 }
 """What is replayed: id and label."""
 NEAR_ENOUGH = 0.001
-"""Share above the bound by balance at which no better bound is worth a second."""
+"""Share above the bound by balance at which no better bound is worth a second, and gap at which a solver may stop."""
 MOMENTS_PROBABILITY = 0.999
 """Share of time a row stays below its budget, where rows are filled by moments."""
 
@@ -95,8 +97,7 @@ def plan(inputs: ThermalInputs, catalog: Catalog) -> Result:
     case = build_case(inputs, catalog)
     low, high = inputs.place.saas_share_range
     problem = placement_problem(case.hall, case.vms, case.design_outside_c, saas_share=(low, high))
-    place = place_online if inputs.place.mode == "online" else place_batch
-    placement = _bounded(problem, place(problem, bound=False))
+    placement = _placed(problem, inputs.place.mode)
     if not (placement.slots >= 0).any():
         reason = placement.unplaced[0].reason
         raise InfeasibleError(
@@ -117,6 +118,16 @@ def plan(inputs: ThermalInputs, catalog: Catalog) -> Result:
                     list(case.warnings))  # fmt: skip
     _warn(result)
     return result
+
+
+def _placed(problem: PlacementProblem, mode: str) -> Placement:
+    if mode == "exact":
+        if problem.count > MOST_VMS:
+            raise InputError(Problem("E255", f"place.mode: exact takes up to {MOST_VMS} VMs, not {problem.count:,}",
+                                     "place.mode", hint="take batch, which comes with a bound"))  # fmt: skip
+        return place_exact(problem, relative_gap=NEAR_ENOUGH)
+    place = place_online if mode == "online" else place_batch
+    return _bounded(problem, place(problem, bound=False))
 
 
 def _bounded(problem: PlacementProblem, placement: Placement) -> Placement:
@@ -197,14 +208,33 @@ def _more(case: Case, count: int, hall: Hall) -> Demand:
     return replayed(more, asked.outside_c, asked.load.shape[1] / days, asked.step_s, case.seed)
 
 
+def _unproven(result: Result) -> list[Warn]:
+    """What a solver ended by its clock, which may end elsewhere in another run."""
+    told = "a better answer may exist, and another run may find another one"
+    out = []
+    if result.placement.status == STOPPED:
+        gap = result.placement.gap
+        within = "" if gap is None else f" within {gap:.1%} of its bound"
+        out.append(Warn("W-THERMAL-UNPROVEN", f"the placement's solver stopped before a proof{within}: {told}",
+                        "place.mode"))  # fmt: skip
+    cases = [one.case for one in result.configured if one.found.status == UNPROVEN]
+    if cases:
+        out.append(Warn("W-THERMAL-UNPROVEN", "the solver of the fullest row's configurations stopped before a proof "
+                        f"({' and '.join(cases)} budget): {told}", "serving"))  # fmt: skip
+    return out
+
+
 def _warn(result: Result) -> None:
     """What the reader must know to use the numbers."""
     case, out = result.case, result.warnings
     if result.placement.unplaced:
         count = len(result.placement.unplaced)
         reasons = ", ".join(sorted({one.reason for one in result.placement.unplaced}))
-        out.append(Warn("W-THERMAL-UNPLACED", f"{count:,} VMs have no slot that keeps all limits ({reasons}); replays "
-                        "of the placement run without them", "hall.row_budget_share"))  # fmt: skip
+        most = min(most_placeable(result.problem), case.vms.count)
+        out.append(Warn("W-THERMAL-UNPLACED", f"{count:,} VMs have no slot that keeps all limits ({reasons}), "
+                        f"{result.placed:,} have one, and no placement finds one for more than {most:,}; replays of "
+                        "the placement run without them", "hall.row_budget_share"))  # fmt: skip
+    out += _unproven(result)
     for one in result.emergencies:
         if not any(outcome.feasible and outcome.in_time for outcome in one.outcomes):
             out.append(Warn("W-THERMAL-EMERGENCY", f"no policy meets a lost {one.what} in time and in full: a brake in "

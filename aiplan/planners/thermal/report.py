@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aiplan.planners.thermal.hall import HOURS
-from aiplan.planners.thermal.plan import MOMENTS_PROBABILITY, Result
+from aiplan.planners.thermal.plan import MOMENTS_PROBABILITY, NEAR_ENOUGH, Result
 from aiplan.planners.thermal.report_tables import tables_of
 from aiplan.report.model import Cell, InputRecord, Line, Origin, Report, worst_grade
 
@@ -38,7 +38,7 @@ LINES: dict[str, tuple[str, str | None, str, tuple[str, ...]]] = {
                     (*POWER, *RULES)),
     "random_row_peak_kw": ("Highest row power, random placement", "kW", "the same without levers", POWER),
     "packed_row_peak_kw": ("Highest row power, packed placement", "kW", "an endpoint's VMs side by side", POWER),
-    "balance_row_peak_kw": ("Least any placement reaches", "kW", "hall's peak over rows, by budget", POWER),
+    "balance_row_peak_kw": ("Least any placement reaches", "kW", "hall's peak without levers / rows", POWER),
     "routed_row_share": ("Fullest row at the hall's peak, routed by programme", None,
                          "min rho with sum q = D, q <= 1, T <= T_max, sum P <= rho B", (*BUDGET, *HEAT)),
     "routed_unmet_fraction": ("SaaS demand that fits nowhere then", None, "unmet / D at that step", (*BUDGET, *HEAT)),
@@ -124,8 +124,6 @@ def values_of(result: Result) -> dict[str, Cell]:
     bound = placement.bound
     power = result.emergencies[0]
     saas = power.outcomes[1]
-    # A row's share of the hall's peak by budget; for equal rows the peak over the rows.
-    balance = runs["place"].hall_peak_w * float(budget.max() / budget.sum())
     return {
         "servers": hall.slots,
         "gpus": hall.slots * case.inputs.hall.server_gpus,
@@ -137,7 +135,7 @@ def values_of(result: Result) -> dict[str, Cell]:
         "row_peak_kw": float(best.row_peak_w.max()) / 1e3,
         "random_row_peak_kw": float(runs["random"].row_peak_w.max()) / 1e3,
         "packed_row_peak_kw": float(runs["packed"].row_peak_w.max()) / 1e3,
-        "balance_row_peak_kw": balance / 1e3,
+        "balance_row_peak_kw": runs["place"].least_row_peak_w / 1e3,
         "routed_row_share": None if result.peak is None else result.peak.share,
         "routed_unmet_fraction": None if result.peak is None else result.peak.unmet_share,
         "row_headroom_fraction": 1.0 - fullest,
@@ -213,8 +211,11 @@ def _context(result: Result, scenario: Scenario[Any]) -> tuple[tuple[str, str], 
     case = result.case
     hall, vms, placement = case.hall, case.vms, result.placement
     sizes = sorted({int(case.servers_per_row.min()), int(case.servers_per_row.max())})
-    how = {"batch": "batch: all VMs known, an upper bound of what arrival by arrival gives",
-           "online": "online: in order of arrival, nobody moves later", "exact": "exact"}[placement.mode]  # fmt: skip
+    how = {
+        "batch": "batch: all VMs known, an upper bound of what arrival by arrival gives",
+        "online": "online: in order of arrival, nobody moves later",
+        "exact": f"by mixed-integer programme, {placement.status}, gap allowed {NEAR_ENOUGH:.1%}",
+    }[placement.mode]
     extra = [
         ("Hall", f"{hall.rows} rows of {' to '.join(f'{size}' for size in sizes)} servers, "
                  f"{hall.aisles} aisles; row budgets {case.nameplate_share:.0%} of nameplate"),
@@ -222,6 +223,7 @@ def _context(result: Result, scenario: Scenario[Any]) -> tuple[tuple[str, str], 
         ("Weather", case.weather),
         ("Replay", f"{case.demand.days:g} days in steps of {case.demand.step_s / 60:g} min"),
         ("Placement", how),
+        ("More servers", "placed by the greedy search alone, whatever place.mode says"),
     ]  # fmt: skip
     if case.synthetic:
         extra.append(("Drawn, not given", f"{' and '.join(case.synthetic)}; seed {case.seed}"))

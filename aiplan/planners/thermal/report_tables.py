@@ -56,6 +56,7 @@ def levers_table(result: Result) -> Table:
         Column("p999_c", "P99.9", "°C"),
         Column("over_share", "over budget"),
         Column("capped_kwh", "above it", "kWh"),
+        Column("energy_kwh", "energy", "kWh"),
         Column("throttle_events", "throttled"),
         Column("quality_loss", "quality lost"),
         Column("moved_share", "load moved"),
@@ -67,7 +68,7 @@ def levers_table(result: Result) -> Table:
         peak = float(run.row_peak_w.max())
         rows.append((label, peak / 1e3, peak / packed - 1.0, peak / random - 1.0, run.hottest_c,
                      run.hottest_c - result.runs["random"].hottest_c, run.p999_c, run.over_share, run.capped_kwh,
-                     run.throttle_events, run.quality_loss, run.moved_share))  # fmt: skip
+                     run.energy_kwh, run.throttle_events, run.quality_loss, run.moved_share))  # fmt: skip
     return Table("levers", "What each lever does, beside both baselines", columns, tuple(rows))
 
 

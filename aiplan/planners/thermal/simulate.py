@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from aiplan.planners.power.capping import cap_events
 from aiplan.planners.thermal.hall import Floats, Hall, Ints, Vms
 from aiplan.planners.thermal.model import (
     airflow_cfm,
@@ -56,10 +57,11 @@ class Run:
 
     Attributes
     ----------
-    row_peak_w : (R,) highest power of each row; row_mean_w the mean
+    row_peak_w : (R,) highest power of each row
     row_peak_step : (R,) step of that peak
     aisle_peak_cfm : (A,) most air each aisle asked for
     hall_peak_w : highest power of the hall
+    energy_kwh : of all servers over the replay
     hottest_c, p999_c : hottest GPU, and the P99.9 over servers and steps
     hottest_slot, hottest_step : where and when it was
     row_hottest_c : (R,) hottest GPU of each row
@@ -69,15 +71,14 @@ class Run:
     shed_share : share of row-steps in which SaaS shed power
     quality_loss : mean quality index lost over SaaS VM-steps
     performance_loss : mean speed lost to cuts over SaaS VM-steps
-    shed_kwh : energy that SaaS did not draw because of shedding and cuts
     moved_share : share of SaaS load that routing moved
     """
 
     row_peak_w: Floats
-    row_mean_w: Floats
     row_peak_step: Ints
     aisle_peak_cfm: Floats
     hall_peak_w: float
+    energy_kwh: float
     hottest_c: float
     p999_c: float
     hottest_slot: int
@@ -91,8 +92,15 @@ class Run:
     shed_share: float
     quality_loss: float
     performance_loss: float
-    shed_kwh: float
     moved_share: float
+
+    @property
+    def least_row_peak_w(self) -> float:
+        """What the highest row draws at least, wherever the same VMs stand: the hall's peak over its rows [W].
+
+        Budgets play no part: a row of a large budget may be left as empty as any other.
+        """
+        return self.hall_peak_w / self.row_peak_w.size
 
 
 class _Groups:
@@ -121,7 +129,9 @@ def events(over: npt.NDArray[np.bool_]) -> int:
     >>> events(np.array([[True, True, False, True]]))
     2
     """
-    return int(over[:, 0].sum() + (over[:, 1:] & ~over[:, :-1]).sum())
+    # A step of nothing after each row keeps its last event apart from the first of the next.
+    apart = np.pad(over, ((0, 0), (0, 1))).astype(np.float64).ravel()
+    return cap_events(apart, 0.5, 1.0).events
 
 
 def simulate(
@@ -195,7 +205,6 @@ def _run(
 ) -> Run:
     power = server_power_w(hall, load)
     configure = configure and saas.size > 0
-    before = float(power[saas].sum()) if configure else 0.0
     quality = performance = shedding = 0.0
     if configure:
         shed = _shed_share(hall, power, saas, rows, rules)
@@ -224,10 +233,10 @@ def _run(
     hottest = int(np.argmax(heat))
     return Run(
         row_peak_w=row_w.max(axis=1),
-        row_mean_w=row_w.mean(axis=1),
         row_peak_step=row_w.argmax(axis=1),
         aisle_peak_cfm=aisle_cfm.max(axis=1),
         hall_peak_w=float(row_w.sum(axis=0).max()),
+        energy_kwh=float(row_w.sum() * step_s / JOULES_PER_KWH),
         hottest_c=float(heat.flat[hottest]),
         p999_c=_high_quantile(heat.ravel(), 0.999),
         hottest_slot=int(at[hottest // heat.shape[1]]),
@@ -241,7 +250,6 @@ def _run(
         shed_share=shedding,
         quality_loss=quality,
         performance_loss=performance,
-        shed_kwh=(before - float(power[saas].sum())) * step_s / JOULES_PER_KWH if configure else 0.0,
         moved_share=moved,
     )
 

@@ -11,18 +11,23 @@ PAPER, POLCA = "tapas-2025", "polca-2024"
 _PRIVATE = "second-hand; traces, baseline and row budget over nameplate are not told. Five synthetic halls give"
 
 NOT_REPRODUCED: tuple[NotReproduced, ...] = (
-    NotReproduced("TAPAS: maximum GPU temperature", "-17 %", PAPER, f"{_PRIVATE} -6 to -10 %"),
+    NotReproduced(
+        "TAPAS: maximum GPU temperature",
+        "-17 %",
+        PAPER,
+        f"{_PRIVATE} -5.6 to -10.7 % against random placement, in degrees Celsius",
+    ),
     NotReproduced(
         "TAPAS: peak row power",
         "-23 %",
         PAPER,
-        f"{_PRIVATE} -15 to -21 % against endpoints side by side, -3 to +4 % against random placement",
+        f"{_PRIVATE} -17.5 to -23.5 % against endpoints side by side, -0.8 to -5.8 % against random placement",
     ),
     NotReproduced(
         "TAPAS: servers added",
         "up to +40 %",
         PAPER,
-        f"{_PRIVATE} that and more where a row's budget is the nameplate of its servers, less below",
+        f"{_PRIVATE} +40.0 to +45.0 % where a row's budget is the nameplate of its servers, less below",
     ),
     NotReproduced(
         "TAPAS: throttling events",
