@@ -429,3 +429,9 @@ def test_help() -> None:
     outcome = spawn("cooling", "--help")
     assert outcome.returncode == 0
     assert "--weather" in outcome.stdout
+
+
+def test_a_zone_without_a_weather_file_is_refused() -> None:
+    with pytest.raises(InputError) as caught:
+        answer("site.zone=3B")
+    assert (caught.value.code, caught.value.problems[0].path) == ("E240", "site.zone")

@@ -454,3 +454,14 @@ def test_the_shipped_case_needs_no_scipy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()
+
+
+def test_a_class_without_servers_is_allowed() -> None:
+    report = answer("classes.inference.share_fraction=0", "classes.training.share_fraction=1")
+    assert value(report, "servers") > 0
+    assert rows(report, "published")
+
+
+def test_rows_of_one_feed_beside_rows_of_two_are_refused(tmp_path: Path) -> None:
+    found = refused(scenario=named(tmp_path, {"p10": 'kind="pdu"\nparent="u1"\nrated_kw=300'}))
+    assert "one feed" in found["nodes"]

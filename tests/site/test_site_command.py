@@ -132,6 +132,20 @@ def test_blocks_are_the_fewest_that_use_up_the_connection() -> None:
     assert fewer.found.servers < value("servers")
 
 
+@pytest.mark.parametrize("contract_mw", [1000, 3000])
+def test_large_connections_take_proportionally_many_blocks(contract_mw: int) -> None:
+    # The search once began with one block behind the whole connection, and overshot above 2 GW.
+    scale = contract_mw / 100
+    assert value("blocks", f"grid.contract_mw={contract_mw}") == pytest.approx(scale * value("blocks"), rel=0.1)
+    assert value("servers", f"grid.contract_mw={contract_mw}") == pytest.approx(scale * value("servers"), rel=0.01)
+
+
+def test_more_blocks_than_can_be_laid_out_are_refused() -> None:
+    with pytest.raises(InputError) as caught:
+        answer("grid.contract_mw=1000000")
+    assert caught.value.code == "E261"
+
+
 def test_twice_the_connection_carries_twice_the_servers() -> None:
     one, two = value("servers"), value("servers", "grid.contract_mw=200")
     assert two == pytest.approx(2 * one, rel=0.01)
@@ -188,6 +202,12 @@ def test_totals_at_medians_are_those_of_the_tables() -> None:
     assert found.line("pue_nominal").value == pytest.approx(ratio, rel=1e-12)
 
 
+def test_a_figure_given_beside_the_catalogs_is_said() -> None:
+    codes = [warning.code for warning in answer("site.place=singapore").warnings]
+    assert "W-SITE-GIVEN" in codes
+    assert "W-SITE-GIVEN" not in [warning.code for warning in answer().warnings]
+
+
 def test_what_nobody_knows_is_left_out_and_said() -> None:
     found = answer("site.place=4A", "site.shell_usd_per_w=11.7")
     assert "W-SITE-UNKNOWN" in [warning.code for warning in found.warnings]
@@ -213,6 +233,11 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
     with pytest.raises(InputError) as caught:
         answer("site.place=atlantis", "cooling.system=magic")
     assert {problem.path for problem in caught.value.problems} == {"site.place", "cooling.system"}
+
+
+def test_bounds_are_those_of_the_power_planner() -> None:
+    with pytest.raises(InputError, match="other_fraction"):
+        answer("facility.other_fraction=2")
 
 
 def test_nothing_fits() -> None:

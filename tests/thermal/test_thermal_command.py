@@ -194,6 +194,9 @@ def test_what_does_not_fit_is_named_and_left_out() -> None:
     assert all("power" in str(row["reason"]) for row in left)
     # What was placed was placed within the limits at its P99, so the replay hardly breaks them.
     assert value(tight, "row_steps_over_fraction") < 0.01
+    # Where today's VMs do not fit, nothing is added and nothing compared with halls that carry all of them.
+    assert value(tight, "added_capacity_fraction") == 0
+    assert "against" not in tight.headline
 
 
 def test_nothing_fits() -> None:

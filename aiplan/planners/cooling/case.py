@@ -193,6 +193,9 @@ def find_climate(
         return Climate(
             read.name, year, year if timed else None, False, whole, source, "assumption", "assumed", read.notes
         )
+    if zone is not None:
+        raise InputError(Problem("E240", "site.zone picks rows of a weather file, and none is given", "site.zone",
+                                 hint=f'for the climate of a zone write place = "{zone[:20]}"'))  # fmt: skip
     if place is None:
         raise InputError(Problem("E240", "no place: site.place or site.weather_file must say where the hall stands",
                                  "site.place", hint='e.g. place = "ashburn-va", or --weather FILE'))  # fmt: skip

@@ -161,14 +161,21 @@ def gains(
                 here = with_reserve.servers / without.servers - 1.0
         elif case.inputs.classes:
             only = None if entry.load == "mixed" else entry.load
-            demand = demand_of(case, values, racks, "oversubscribed", only)
-            if demand.mix is not None:
+            if _share(case, values, only) > 0:
+                demand = demand_of(case, values, racks, "oversubscribed", only)
                 ours = float(demand.rated_w(np.array([feed]))[0]) / feed - 1.0
             if only is None and base is not None and "oversubscribed" in known:
                 here = known["oversubscribed"].servers / base.servers - 1.0
         out.append(Gain(name, entry.name, entry.load or "", entry.gain_fraction.value, entry.evidence or "", ours, here,
                         entry.condition))  # fmt: skip
     return out
+
+
+def _share(case: Case, values: Values, work: str | None) -> float:
+    """Share of the servers that do a kind of work, of all where None [1]."""
+    shares = (values[f"classes.{name}.share_fraction"] for name, item in case.inputs.classes.items()
+              if work in (None, item.work))  # fmt: skip
+    return float(sum(shares))
 
 
 def _feed_w(found: Provision) -> float:

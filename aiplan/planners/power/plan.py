@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ from aiplan.planners.power.design import Design
 from aiplan.planners.power.inputs import PowerInputs
 from aiplan.planners.power.provision import NoRackFits, Provision
 from aiplan.planners.power.serving_capacity import Served, served, usd_per_h
-from aiplan.planners.power.tree import TreeError
+from aiplan.planners.power.tree import Level, TreeError
 from aiplan.report.model import Warn
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ def _design(case: Case, values: Values) -> Design:
         raise refuse("E231", f"{how.name} is for equal UPS by counts", "redundancy.scheme",
                      'with nodes write "distributed" for rows with two feeds, else "n"')  # fmt: skip
     try:
-        tree_of(case, values, how)
+        _one_or_two_feeds(tree_of(case, values, how))
     except TreeError as error:
         named = list(case.inputs.nodes) or list(case.inputs.levels)
         section = "nodes" if case.inputs.nodes else "levels"
@@ -152,6 +153,16 @@ def _design(case: Case, values: Values) -> Design:
     except ValueError as error:
         raise refuse("E233", str(error), "classes", "correct the shares, powers or correlations named") from None
     return design
+
+
+def _one_or_two_feeds(levels: Sequence[Level]) -> None:
+    """Refuse rows of one feed beside rows of two: what a UPS may carry is known for either, not for both."""
+    for level in levels:
+        two = level.feeds[:, 0] != level.feeds[:, 1]
+        if np.any(two) and not np.all(two):
+            lone = level.names[int(np.argmin(two))]
+            raise refuse("E231", f"'{lone}' has one feed, others of its kind two", "nodes",
+                         "give every node below the UPS two feeds, or none of them")  # fmt: skip
 
 
 def _facility(case: Case, values: Values) -> Mechanical:

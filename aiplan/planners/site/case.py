@@ -70,17 +70,21 @@ def _place(inputs: SiteInputs, catalog: Catalog, parameters: Parameters) -> tupl
     """What the scenario or the catalog's site gives, put among the inputs; a warning for each figure nobody gives."""
     site = _site(inputs, catalog)
     paths: dict[str, str] = {}
-    missing = []
+    missing, warnings = [], []
     for name, (label, kept) in GIVEN.items():
-        found: Quantity | None = getattr(inputs.site, name) or getattr(site, kept, None)
+        own: Quantity | None = getattr(site, kept, None)
+        found: Quantity | None = getattr(inputs.site, name) or own
+        if found is not None and own is not None and found is not own:
+            text = f"{found.value:g} is given, the catalog has {own.value:g} for this place"
+            warnings.append(Warn("W-SITE-GIVEN", f"site.{name}: {text}", f"site.{name}"))
         if found is None:
             missing.append(name)
         else:
             paths[name] = parameters.add(f"site.{name}", label, found, low=0.0)
     if not missing:
-        return paths, []
+        return paths, warnings
     text = f"not known of this place, so that what rests on it is left out: {', '.join(missing)}"
-    return paths, [Warn("W-SITE-UNKNOWN", text, f"site.{missing[0]}")]
+    return paths, [*warnings, Warn("W-SITE-UNKNOWN", text, f"site.{missing[0]}")]
 
 
 def _site(inputs: SiteInputs, catalog: Catalog) -> Any:

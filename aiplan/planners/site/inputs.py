@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from aiplan.inputs.fields import Id, NonNegative, Positive, Section
+from aiplan.inputs.fields import Fraction, Id, NonNegative, Positive, Section
 from aiplan.inputs.scenario import Header
 from aiplan.planners.cooling.inputs import CoolingSystem, Draws
 from aiplan.planners.cooling.inputs import Site as Weather
@@ -38,7 +38,7 @@ class Blocks(Section):
 class Rest(Section):
     """Power beside IT, losses and cooling."""
 
-    other_fraction: NonNegative
+    other_fraction: Fraction
     """Lighting and the like over IT power."""
 
 

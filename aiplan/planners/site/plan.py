@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from aiplan.errors import InputError, Problem
 from aiplan.planners.arrays import Array, as_array
 from aiplan.planners.cooling.equipment import Outdoor
 from aiplan.planners.cooling.plan import condensed, named, warming
@@ -34,8 +35,10 @@ if TYPE_CHECKING:
 
 MOST_EXTRA_BLOCKS = 0.5
 """Blocks added at most, over those that one block's power asks for, until the connection is used up [1]."""
-AMPLE = 10.0
-"""How much larger than it is the connection is taken to be while one block is looked at alone [1]."""
+AMPLE = 2.0
+"""The connection while one block is looked at alone, over the ratings of the block's first level [1]."""
+MOST_NODES = 100_000
+"""Nodes of one level that are worked with."""
 Summary = Mapping[str, float | None]
 
 
@@ -118,8 +121,14 @@ def _blocks(case: Case, catalog: Catalog, cooled: Mechanical) -> int:
     grid = case.inputs.grid
     contract = float(grid.contract_w.distribution.median)
     margin = float(grid.margin_fraction.distribution.median)
-    one = power.capacity(power_inputs(case, 1), catalog, cooled, AMPLE * contract)
+    first = next(iter(case.inputs.levels.values()))
+    ample = None if first.count is None or first.rated_w is None else AMPLE * first.count * first.rated_w.value
+    one = power.capacity(power_inputs(case, 1), catalog, cooled, ample)
     least = blocks_needed(contract * (1.0 - margin), one.worst.grid_w)
+    nodes = least * (1.0 + MOST_EXTRA_BLOCKS) * max(level.count or 1 for level in case.inputs.levels.values())
+    if nodes > MOST_NODES:
+        raise InputError(Problem("E261", f"the connection takes {least:,} blocks, more than can be laid out",
+                                 "grid.contract_w", hint="plan a part of it, or give larger blocks"))  # fmt: skip
     servers = 0
     for blocks in range(least, int(least * (1.0 + MOST_EXTRA_BLOCKS)) + 2):
         found = power.capacity(power_inputs(case, blocks), catalog, cooled)

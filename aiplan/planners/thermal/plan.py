@@ -106,7 +106,8 @@ def plan(inputs: ThermalInputs, catalog: Catalog) -> Result:
             hint="raise row budgets, air or thermal.t_max_c, or lower the design temperature",
         )
     runs = _runs(case, placement.slots)
-    levels, capacity = _oversubscribe(case)
+    # More servers are no question where those there are do not fit.
+    levels, capacity = ([], Capacity(0.0, "")) if placement.unplaced else _oversubscribe(case)
     moments = {
         name: by_moments(case.hall, case.demand, MOMENTS_PROBABILITY, peak_hour=name == "peak hour")
         for name in ("all hours", "peak hour")

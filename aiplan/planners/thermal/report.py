@@ -200,6 +200,12 @@ def headline(result: Result) -> str:
         f"{peak / float(run.row_peak_w.max()) - 1.0:+.0%} against {name}"
         for name, run in (("packed", packed), ("random", random))
     )
+    if values["vms_placed"] != values["vms"]:
+        # Baselines carry every VM: there is nothing to compare with.
+        return (
+            f"{whose}only {values['vms_placed']:,} of {values['vms']:,} VMs fit: {peak / 1e3:,.0f} kW in the fullest "
+            f"row, the hottest GPU {best.hottest_c:.1f} C; no servers can be added."
+        )
     return (
         f"{whose}{values['vms_placed']:,} of {values['vms']:,} VMs placed; with all levers the highest row power is "
         f"{values['row_peak_kw']:,.0f} kW ({against}), the hottest GPU {best.hottest_c:.1f} C ({cooler:+.1f} K against "
