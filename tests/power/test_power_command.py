@@ -465,3 +465,7 @@ def test_a_class_without_servers_is_allowed() -> None:
 def test_rows_of_one_feed_beside_rows_of_two_are_refused(tmp_path: Path) -> None:
     found = refused(scenario=named(tmp_path, {"p10": 'kind="pdu"\nparent="u1"\nrated_kw=300'}))
     assert "one feed" in found["nodes"]
+
+
+def test_a_mean_hour_worse_than_the_worst_is_refused() -> None:
+    assert "in the mean" in refused("facility.mechanical_mean_fraction=0.5")["facility.mechanical_mean_fraction"]
