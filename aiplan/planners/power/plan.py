@@ -172,7 +172,7 @@ def _facility(case: Case, values: Values) -> Mechanical:
     hottest, mean_hour = (values.get(f"facility.mechanical_{when}_fraction") for when in ("worst", "mean"))
     if hottest is not None and mean_hour is not None and mean_hour > hottest:
         raise refuse("E234", f"cooling takes {mean_hour:.3g} of IT power in the mean, more than the {hottest:.3g} of "
-                     "the worst hour", "facility.mechanical_mean_fraction", "exchange them, or correct one")  # fmt: skip
+                     "the worst hour", "facility.mechanical_mean_fraction", "exchange or correct them")  # fmt: skip
 
     def of(when: str, hour: str, loss: float) -> float:
         if f"facility.mechanical_{when}_fraction" in values:
