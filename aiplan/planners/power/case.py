@@ -83,6 +83,12 @@ class _Builder:
         self.warnings: list[Warn] = []
 
     def build(self) -> Case:
+        """The case the scenario describes.
+
+        Raises
+        ------
+        InputError with everything that is wrong with it, not only the first.
+        """
         inputs = self.inputs
         self._add("grid.contract_w", "grid contract", inputs.grid.contract_w)
         self._add("grid.margin_fraction", "margin kept free of it", inputs.grid.margin_fraction, high=1.0)
