@@ -24,6 +24,7 @@ from aiplan.catalog.entry import (
 )
 from aiplan.catalog.schema_climates import Climate
 from aiplan.catalog.schema_cooling import Cooling, Envelope
+from aiplan.catalog.schema_costs import Costs
 from aiplan.catalog.schema_models import Model
 from aiplan.catalog.schema_power import Power
 from aiplan.catalog.schema_profiles import Profile
@@ -38,6 +39,7 @@ __all__ = [
     "Climate",
     "Conflict",
     "Cooling",
+    "Costs",
     "Entry",
     "Envelope",
     "Excuse",
@@ -404,6 +406,7 @@ KINDS: dict[str, type[Section]] = {
     "cooling": Cooling,
     "envelopes": Envelope,
     "power": Power,
+    "costs": Costs,
     "operators": Operator,
     "published": Published,
     "sources": Source,
@@ -412,7 +415,7 @@ KINDS: dict[str, type[Section]] = {
 
 
 PLAIN_KINDS = ("accelerators", "servers", "models", "throughput", "workloads", "calibrations", "grids", "sites",
-               "climates", "cooling", "envelopes", "power", "operators", "published")  # fmt: skip
+               "climates", "cooling", "envelopes", "power", "costs", "operators", "published")  # fmt: skip
 """Kinds whose sections, if they have any, hold no quantities: the index describes them well enough to be read without
 this module."""
 

@@ -82,7 +82,12 @@ def beta_cdf(x: float, a: float, b: float) -> float:
     if x >= 1.0:
         return 1.0
     if x > (a + 1.0) / (a + b + 2.0):
-        return 1.0 - beta_cdf(1.0 - x, b, a)
+        return 1.0 - _beta_near_zero(1.0 - x, b, a)
+    return _beta_near_zero(x, a, b)
+
+
+def _beta_near_zero(x: float, a: float, b: float) -> float:
+    """`beta_cdf` by its continued fraction, which converges fast for x up to about (a + 1)/(a + b + 2)."""
     log_front = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)
     return math.exp(log_front) / (a * _beta_fraction(x, a, b))
 

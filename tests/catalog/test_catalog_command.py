@@ -58,7 +58,7 @@ def test_list_of_one_kind(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(capsys, "list", "servers", "--format", "json")
     content = json.loads(out)
     assert code == 0
-    assert content["headline"] == "10 entries of 1 kind"
+    assert content["headline"] == "13 entries of 1 kind"
     (found,) = [row for row in content["tables"]["entries"] if row["id"] == "dgx-h100"]
     assert (found["name"], found["grade"], found["evidence"]) == (
         "NVIDIA DGX H100, 8 x H100 80 GB",

@@ -15,12 +15,14 @@ from aiplan.catalog.loader import Catalog
 from aiplan.catalog.names import canonical_precision
 
 ACCELERATORS = {
+    "p100-16gb-sxm", "v100-16gb-sxm", "v100-32gb-sxm",
     "a100-40gb-sxm", "a100-80gb-sxm", "a100-80gb-pcie", "h100-sxm", "h100-pcie", "h100-nvl", "h800-sxm", "h200-sxm",
     "h20", "l40s", "l4", "gh200-96", "rtx-pro-6000-bse", "b200-sxm", "b300-sxm", "gb200-nvl72", "gb300-nvl72",
     "mi300x", "mi325x", "mi350x", "mi355x", "tpu-v5e", "tpu-v5p", "tpu-v6e", "tpu-v7", "trainium2", "trainium3",
     "gaudi3", "rubin-vr200", "rubin-ultra-nvl576",
 }  # fmt: skip
 SERVERS = {
+    "p100-8gpu", "v100-8gpu", "v100-32gb-8gpu",
     "dgx-a100", "dgx-h100", "dgx-h200", "dgx-b200", "dgx-b300", "gb200-nvl72-rack", "gb300-nvl72-rack",
     "mi300x-8gpu", "mi325x-8gpu", "mi355x-8gpu",
 }  # fmt: skip
@@ -38,8 +40,8 @@ def table(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_the_thirty_accelerators(catalog: Catalog) -> None:
-    assert len(ACCELERATORS) == 30
+def test_the_accelerators(catalog: Catalog) -> None:
+    assert len(ACCELERATORS) == 33
     assert set(catalog.ids("accelerators")) == ACCELERATORS
     for entry_id in ACCELERATORS:
         entry = catalog.get("accelerators", entry_id)
@@ -49,11 +51,11 @@ def test_the_thirty_accelerators(catalog: Catalog) -> None:
         assert complete == (entry_id != "rubin-ultra-nvl576"), entry_id
 
 
-def test_the_ten_servers(catalog: Catalog) -> None:
-    assert len(SERVERS) == 10
+def test_the_servers(catalog: Catalog) -> None:
+    assert len(SERVERS) == 13
     assert set(catalog.ids("servers")) == SERVERS
     counts = Counter(catalog.get("servers", entry_id).accelerator_count for entry_id in SERVERS)
-    assert counts == {8: 8, 72: 2}
+    assert counts == {8: 11, 72: 2}
     assert {catalog.get("servers", entry_id).accelerator for entry_id in SERVERS} <= ACCELERATORS
 
 

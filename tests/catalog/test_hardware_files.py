@@ -56,7 +56,7 @@ def money(found: dict[str, Any]) -> Iterator[tuple[str, Any]]:
             yield name, raw
 
 
-@pytest.mark.parametrize(("kind", "count"), [("accelerators", 30), ("servers", 10), ("grids", 43), ("sites", 42)])
+@pytest.mark.parametrize(("kind", "count"), [("accelerators", 33), ("servers", 13), ("grids", 43), ("sites", 42)])
 def test_counts(kind: str, count: int) -> None:
     assert len(CATALOG[kind]) == count
 
@@ -81,7 +81,7 @@ def test_entry_is_well_formed(kind: str, key: str, found: dict[str, Any]) -> Non
     if found.get("evidence", "published") == "published":
         assert SOURCES[found["source"]].get("evidence", "published") == "published"
     for name, raw in money(found):
-        assert raw["currency_year"] >= 2017, name
+        assert raw["currency_year"] >= 2016, name
 
 
 @pytest.mark.parametrize(("kind", "key", "found"), ENTRIES, ids=[f"{kind}:{key}" for kind, key, _ in ENTRIES])
@@ -186,6 +186,11 @@ def test_host_power_defaults() -> None:
     for key in ("dgx-a100", "dgx-h100", "dgx-h200", "mi300x-8gpu"):
         host = CATALOG["servers"][key]["host_power_w"]
         assert (host["value"], host["range"]) == (1600, [1200, 2200])
+    for key in ("p100-8gpu", "v100-8gpu", "v100-32gb-8gpu"):
+        # Half to all of what the rating leaves beside the GPUs.
+        left = value(CATALOG["servers"][key]["max_power_w"]) - 8 * 300
+        host = CATALOG["servers"][key]["host_power_w"]
+        assert (host["value"], host["range"]) == (0.75 * left, [0.5 * left, left])
     for key in ("dgx-b200", "dgx-b300"):
         host = CATALOG["servers"][key]["host_power_w"]
         assert (host["value"], host["range"]) == (2400, [1900, 3200])

@@ -2,7 +2,8 @@
 
 Numbers come from ``hardware/hardware_catalog.csv``; release days and differences above 1 % come from
 ``hardware/epoch_ml_hardware.csv``; everything else is curated in
-``accelerators_nvidia.py``, ``accelerators_others.py`` and ``accelerators_achieved.py``.
+``accelerators_nvidia.py``, ``accelerators_others.py`` and ``accelerators_achieved.py``. Accelerators that those tables
+lack stand in ``accelerators_historical.py``.
 
 Run ``python -m tests.transcribe.accelerators [--data DIR]`` to rewrite the file.
 """
@@ -14,7 +15,7 @@ import datetime as dt
 from pathlib import Path
 from typing import Any
 
-from tests.transcribe import accelerators_nvidia, accelerators_others
+from tests.transcribe import accelerators_historical, accelerators_nvidia, accelerators_others
 from tests.transcribe.accelerators_achieved import ACHIEVED, CLASHES
 from tests.transcribe.accelerators_curated import EPOCH, NVLINK_BRIDGE, TCO_MODEL, Curated
 from tests.transcribe.rewrite import rewrite
@@ -66,6 +67,9 @@ HEAD = """\
 # What benchmarks reached (..._achieved_...) stands below the datasheet; protocols differ between sources. BF16
 # is the best shape of a search, FP8 mostly a square product with random data after long warm-up, bandwidth
 # the Triad of BabelStream. Blackwell holds its best shapes only in short bursts.
+#
+# P100 and V100 have FP16 and no BF16: their dense FP16 rate stands in bf16_dense_tflops. None of their figures was
+# read in a datasheet.
 #
 # Written by tests/transcribe/accelerators.py; change the curation there, not this file.
 """
@@ -190,7 +194,8 @@ def render(shared_data: Path) -> dict[str, str]:
     """Text of the catalog file, by path relative to the repository root."""
     rows = read_rows(shared_data / "hardware" / "hardware_catalog.csv", "name")
     epoch_rows = read_rows(shared_data / "hardware" / "epoch_ml_hardware.csv", "Hardware name")
-    blocks = [render_entry(row, epoch_rows) for row in rows.values()]
+    blocks = [entry(entry_id, groups, {}) for entry_id, groups in accelerators_historical.ROWS.items()]
+    blocks += [render_entry(row, epoch_rows) for row in rows.values()]
     return {OUTPUT: HEAD + "\n" + "\n\n".join(blocks)}
 
 

@@ -397,3 +397,9 @@ def test_limits_no_draw_can_meet_end_with_an_error() -> None:
     cut = Truncated(narrow, low, high)
     with pytest.raises(ValueError, match=r"no draw of .* falls between its limits"):
         cut.sample(np.random.default_rng(0), 4)
+
+
+def test_incomplete_beta_in_the_middle_of_nearly_equal_shapes() -> None:
+    """Rounding puts both sides of the swap above their limit: one swap has to be enough."""
+    x, a, b = 0.5000000000000001, 31.917544517459948, 31.917544517459934
+    assert _special.beta_cdf(x, a, b) == pytest.approx(special.betainc(a, b, x), abs=1e-12)

@@ -1,0 +1,1 @@
+"""Lifecycle: build, refresh and operate a datacenter over many years; what it costs, and the least it could."""
