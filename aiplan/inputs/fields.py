@@ -79,7 +79,7 @@ def quantity(
         if 0 < abs(found.value) < _SMALLEST or max(map(abs, extremes)) > _LARGEST:
             text = f"must be 0 or lie between {_SMALLEST:g} and {_LARGEST:g} in size"
             raise PydanticCustomError("bounds", "{text}", {"text": text, "hint": "check the value and its unit"})
-        nominal = sane or (low, high)
+        nominal = sane or (low if above is None else above, high)
         if not nominal[0] <= found.value <= nominal[1] or (above is not None and found.value <= above):
             text = f"must be {_bounds(*nominal, None if sane else above)}, got {found.value:g}"
             raise PydanticCustomError("bounds", "{text}", {"text": text, "hint": "check the value and its unit"})

@@ -310,3 +310,16 @@ def test_sources_are_filled_in_everywhere() -> None:
     assert (sourced.one.energy_wh.source, sourced.one.energy_wh.evidence) == ("own", "published")
     assert found.power_w is not None
     assert found.power_w.source is None
+
+
+def test_a_lower_bound_below_zero_lets_negative_numbers_in() -> None:
+    class Change(Section):
+        change_fraction: quantity(above=-1.0, high=2.0)  # type: ignore[valid-type]
+
+    section, found, _ = check_section(Change, {"change_fraction": -0.5})
+    assert section is not None
+    assert value(section.change_fraction) == -0.5
+    assert not found
+    section, found, _ = check_section(Change, {"change_fraction": -1.0})
+    assert section is None
+    assert "> -1" in found[0].message
