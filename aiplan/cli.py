@@ -81,6 +81,12 @@ COMMANDS: dict[str, Command] = {
     "site": Command(
         "aiplan.planners.site.command", "site", "megawatts at a place to GPUs, tokens, energy, water and carbon a year"
     ),
+    "tco": Command(
+        "aiplan.planners.lifecycle.command", "tco", "a datacenter over its life: strategies, costs, the least cost"
+    ),
+    "refresh": Command(
+        "aiplan.planners.lifecycle.command", "refresh", "when to replace the servers of a fleet that stands"
+    ),
     "catalog list": Command("aiplan.catalog.command", "list_entries", "what the catalog holds, by kind"),
     "catalog show": Command("aiplan.catalog.command", "show", "one entry with every number's source and grade"),
     "catalog lint": Command("aiplan.catalog.command", "lint", "check sources, units, rules and names of a catalog"),

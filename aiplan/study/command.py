@@ -32,6 +32,8 @@ PLANNERS = {
     "cooling": ("aiplan.planners.cooling.inputs", "CoolingInputs"),
     "thermal": ("aiplan.planners.thermal.inputs", "ThermalInputs"),
     "site": ("aiplan.planners.site.inputs", "SiteInputs"),
+    "tco": ("aiplan.planners.lifecycle.inputs", "LifecycleInputs"),
+    "refresh": ("aiplan.planners.lifecycle.inputs", "LifecycleInputs"),
 }
 """Where the inputs of each command that takes a scenario are described."""
 

@@ -63,9 +63,11 @@ PLANNERS = {
     "cooling": ("aiplan.planners.cooling.command", "COOLING"),
     "thermal": ("aiplan.planners.thermal.command", "THERMAL"),
     "site": ("aiplan.planners.site.command", "SITE"),
+    "tco": ("aiplan.planners.lifecycle.command", "TCO"),
+    "refresh": ("aiplan.planners.lifecycle.command", "REFRESH"),
 }
 """Where the planner of each command that takes a scenario is described."""
-CHECKED = ("energy", "split", "power", "cooling", "thermal")
+CHECKED = ("energy", "split", "power", "cooling", "thermal", "lifecycle")
 """Planners with a module ``validation`` that holds CHECKS and NOT_REPRODUCED."""
 WITH_DATA = ("serving.accuracy", "split.validation_data", "cooling.validation")
 """Modules whose ``data_tables``, and ``data_checks`` where they have them, need the folder of measured data."""

@@ -109,10 +109,4 @@ NOT_REPRODUCED: tuple[NotReproduced, ...] = (
         "tapas-2025",
         "second-hand; it places and routes by temperature and power, which this planner does not",
     ),
-    NotReproduced(
-        "Lifecycle study: cost with power pooled over the hall",
-        "4.2 % less",
-        LIFECYCLE,
-        "a cost over years; `aiplan power` gives the servers and megawatts it rests on",
-    ),
 )
