@@ -162,6 +162,7 @@ class _Builder:
         inputs, parameters = self.inputs, self.parameters
         self._horizon()
         hardware = find_hardware(inputs, self.catalog, parameters)
+        self.paths |= {path: path for path in hardware.paths.values()}
         model = self._model()
         roadmap = hardware.roadmap(parameters.medians())
         self._numbers()
