@@ -7,14 +7,10 @@ along time, time is the trailing axis. What is not a number, not finite or out o
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
-Method = Literal["straight_line", "declining_balance", "macrs"]
-Booking = Literal["start", "mid", "end"]
 
 RESIDUAL_YEARLY_FACTOR = 0.77
 """Share of its value that an accelerator keeps each year [1]: a fit to the table below, so an anchor of one vendor."""
@@ -83,15 +79,6 @@ def npv(flows_usd: npt.ArrayLike, rate: npt.ArrayLike, times_years: npt.ArrayLik
     return np.asarray(np.sum(flows * discount_factor(rates[..., None], times_years), axis=-1))
 
 
-def booking_times_years(periods: int, dt_years: float, booking: Booking = "mid") -> Array:
-    """When the flows of each period are booked, ``(t + 0, 1/2 or 1) dt``, ``[periods]`` [years]."""
-    _check(periods >= 1 and 0 < dt_years < np.inf, "periods and their length must be above 0")
-    _check(booking in ("start", "mid", "end"), "booking must be start, mid or end")
-    return np.asarray(
-        (np.arange(periods) + {"start": 0.0, "mid": 0.5, "end": 1.0}[booking]) * dt_years, dtype=np.float64
-    )
-
-
 def present_value_factor(years: npt.ArrayLike, rate: npt.ArrayLike) -> Array:
     """Present value of one dollar at the end of each of ``n`` years, ``(1 - (1 + r)^-n) / r``; ``n`` at r = 0 [years].
 
@@ -113,11 +100,6 @@ def capital_recovery_factor(years: npt.ArrayLike, rate: npt.ArrayLike) -> Array:
     0.250456
     """
     return np.asarray(1.0 / present_value_factor(years, rate))
-
-
-def equivalent_annual_usd(npv_usd: npt.ArrayLike, rate: npt.ArrayLike, years: npt.ArrayLike) -> Array:
-    """Equal payment at the end of each year with the same present value [USD per year], ``NPV a(n, r)``."""
-    return np.asarray(_numbers(npv_usd, "present values") * capital_recovery_factor(years, rate))
 
 
 def real_rate(nominal_rate: npt.ArrayLike, inflation_rate: npt.ArrayLike) -> Array:
@@ -171,53 +153,6 @@ def macrs(class_years: int) -> Array:
     """
     _check(class_years in MACRS_FACTORS, f"a MACRS class is one of {', '.join(map(str, MACRS_FACTORS))} years")
     return _declining(class_years, MACRS_FACTORS[class_years], 0.5)[1]
-
-
-def book_value_fraction(
-    age_years: npt.ArrayLike, life_years: npt.ArrayLike, method: Method = "straight_line", factor: float = 2.0
-) -> Array:
-    """Share of the price that is still in the books [1], linear in age between the ends of tax years.
-
-    Parameters
-    ----------
-    age_years : since the purchase, 0 or more [years]
-    life_years : of depreciation, broadcasts with the age; a MACRS class for `macrs` [years]
-    method : straight_line, declining_balance (with ``factor``) or macrs, which is bought half a year before the end of
-        its first tax year
-    """
-    age, life = np.broadcast_arrays(_numbers(age_years, "ages"), _numbers(life_years, "lives"))
-    _check(age >= 0, "an age must not be negative")
-    _check((life > 0) & (life <= LONGEST_LIFE_YEARS), f"a life must be above 0, at most {LONGEST_LIFE_YEARS:g} years")
-    _check(method in ("straight_line", "declining_balance", "macrs"), f"unknown depreciation method {method!r}")
-    if method == "straight_line":
-        return np.asarray(np.maximum(1.0 - age / life, 0.0))
-    value = np.zeros(age.shape)
-    for one in np.unique(life).tolist():
-        if method == "macrs":
-            _check(one in MACRS_FACTORS, f"a MACRS class is one of {', '.join(map(str, MACRS_FACTORS))} years")
-            ends, shares = _declining(one, MACRS_FACTORS[int(one)], 0.5)
-        else:
-            ends, shares = _declining(one, factor, 1.0)
-        left = np.maximum(np.concatenate([[1.0], 1.0 - np.cumsum(shares)]), 0.0)
-        left[-1] = 0.0
-        value = np.where(life == one, np.interp(age, np.concatenate([[0.0], ends]), left), value)
-    return value
-
-
-def tax_shield_usd(price_usd: npt.ArrayLike, shares: npt.ArrayLike, tax_fraction: npt.ArrayLike) -> Array:
-    """Tax saved in each year by depreciation, ``price x share x tax rate``, ``[..., Y]`` [USD].
-
-    Parameters
-    ----------
-    price_usd : depreciable price, leading axes [USD]
-    shares : a schedule, ``[Y]``, of sum 1 at most [1]
-    tax_fraction : tax on profit in 0..1, leading axes; assumes a profit to deduct from in every year [1]
-    """
-    price, schedule, tax = _numbers(price_usd, "prices"), _numbers(shares, "shares"), _numbers(tax_fraction, "taxes")
-    _check((tax >= 0) & (tax <= 1), "a tax rate lies in 0 to 1")
-    _check(schedule.ndim == 1 and np.all(schedule >= 0), "a schedule is one row of shares, none of them negative")
-    _check(schedule.sum() <= 1 + ROUNDING, "a schedule must not deduct more than the price")
-    return np.asarray((price * tax)[..., None] * schedule)
 
 
 def residual_fraction(age_years: npt.ArrayLike, yearly_factor: npt.ArrayLike = RESIDUAL_YEARLY_FACTOR) -> Array:

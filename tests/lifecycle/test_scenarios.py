@@ -187,3 +187,16 @@ def test_a_drawn_roadmap_follows_serving_along_its_path() -> None:
     anew = study("lifecycle-2026", "roadmap.bandwidth_fraction=0.30")
     direct = anew.builder.world(anew.values, Choice("baseline", (anew.case.baseline,)))
     np.testing.assert_allclose(drawn.generations.capacity_per_s[0], direct.generations.capacity_per_s, rtol=0.06)
+
+
+def test_interruptions_take_their_hours_from_the_capacity() -> None:
+    """419 in 54 days on 16,384 accelerators are 17.3 % a year each (derived); two hours for eight in a replica."""
+    plain = study("lifecycle-2026", "roadmap.trend=none")
+    choice = Choice("baseline", (plain.case.baseline,))
+    lost = study(
+        "lifecycle-2026", "roadmap.trend=none", "upkeep.interruptions_per_year=0.173", "upkeep.interruption_h=2"
+    )
+    before = plain.builder.world(plain.values, choice).generations.capacity_per_s
+    after = lost.builder.world(lost.values, choice).generations.capacity_per_s
+    devices = lost.case.setup("baseline").rates.devices
+    np.testing.assert_allclose(after / before, (1.0 - 0.173 * devices * 2 / 8760)[:, None], rtol=1e-12)

@@ -12,6 +12,7 @@ from aiplan import finance
 from aiplan.planners.arrays import Array, as_array
 from aiplan.planners.lifecycle import demand as demands
 from aiplan.planners.lifecycle.case import EIGHT, Case
+from aiplan.planners.lifecycle.failures import effective_time_fraction
 from aiplan.planners.lifecycle.operations import BASELINE, SCALED, Setup, elasticities
 from aiplan.planners.lifecycle.roadmap import Roadmap, price_usd
 from aiplan.planners.lifecycle.roadmap_breaks import capability_shock, price_shock
@@ -108,6 +109,7 @@ class Builder:
         capacity = (
             along.of(setup.capacity_per_s, axis=-2) * as_array(values[case.paths["speed_factor"]])[..., None, None]
         )
+        capacity = capacity * self._useful(values, setup, along)[..., None]
         watts = along.ratio("power", roadmap)
         if along.drawn:
             elastic = self._elasticities(choice.way)
@@ -131,7 +133,8 @@ class Builder:
             )
             if happens.kind == "capability":
                 rate = 1.0 / np.sum(1.0 / np.maximum(capacity, 1e-300), axis=-1)
-                capacity = capacity * capability_shock(roadmap.release_years, rate, factor, at, slope)[..., None]
+                jump = capability_shock(roadmap.release_years, rate, factor, at, slope, at_least_trend=factor >= 1)
+                capacity = capacity * jump[..., None]
             else:
                 price = price * price_shock(roadmap.release_years, price[..., 0], factor, at, slope)[..., None]
         count = as_array([float(entry.accelerator_count) for entry in hardware.entries])[roadmap.base]
@@ -143,6 +146,15 @@ class Builder:
             np.full(len(roadmap.names), case.inputs.roadmap.life_years), hardware.embodied_kg()[roadmap.base],
             np.ones(()), count,
         )  # fmt: skip
+
+    def _useful(self, values: Values, setup: Setup, along: _Along) -> Array:
+        """Share of time that interruptions leave a replica of each generation, shape (..., G) [1]."""
+        paths = self.case.paths
+        if "upkeep.interruption_h" not in paths:
+            return np.ones(())
+        rate, lost = (as_array(values[paths[f"upkeep.{name}"]])[..., None] for name in
+                      ("interruptions_per_year", "interruption_h"))  # fmt: skip
+        return effective_time_fraction(rate * along.nearest(setup.rates.devices), lost)
 
     def _value(self, values: Values, path: str) -> Any:
         return values[self.case.paths.get(path, path)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from aiplan.planners.lifecycle.hardware import Hardware, find_hardware
 from aiplan.planners.lifecycle.machines import Machines
 from aiplan.planners.lifecycle.operations import BASELINE, Setup, Way, set_up, span_factors, ways
 from aiplan.planners.lifecycle.policies import Policy
+from aiplan.planners.lifecycle.price_file import read_price
 from aiplan.planners.lifecycle.roadmap import Roadmap
 from aiplan.planners.lifecycle.site_designs import (
     Choice,
@@ -40,7 +42,7 @@ AIR_MOST_W = 41e3
 DEMAND = ("requests_per_s", "growth_fraction", "model_growth_fraction", "efficiency_fraction",
           "input_growth_fraction", "output_growth_fraction", "load_fraction", "output_tokens")  # fmt: skip
 MARKET = ("escalation_fraction", "water_usd_per_m3", "carbon_usd_per_t", "rent_usd_per_h", "rent_change_fraction")
-UPKEEP = ("ageing_fraction", "extended_factor", "failure_fraction")
+UPKEEP = ("ageing_fraction", "extended_factor", "failure_fraction", "interruptions_per_year", "interruption_h")
 LABELS = {
     "requests_per_s": "requests at the start",
     "load_fraction": "mean over peak demand",
@@ -58,6 +60,8 @@ LABELS = {
     "ageing_fraction": "rise of maintenance per year of age",
     "extended_factor": "maintenance beyond the planned life",
     "failure_fraction": "servers that fail per year",
+    "interruptions_per_year": "interruptions of an accelerator",
+    "interruption_h": "hours that one costs its replica",
 }
 COSTS_OF_UPKEEP = ("maintenance_usd_per_year", "software_usd_per_year", "staff_usd_per_w_per_year")
 COMPONENTS = {"distribution": "minimum_wires_fraction", "transmission": "minimum_wires_fraction",
@@ -288,9 +292,13 @@ class _Builder:
         market, place = self.inputs.market, self.inputs.site.place
         site_id = None if place is None else self.catalog.names("sites").resolve(place)
         site = None if site_id is None else self.catalog.get("sites", site_id)
+        if market.energy_file is not None:
+            self._hourly(market.energy_file)
         for own, kept, label in (("energy_usd_per_kwh", "price_usd_per_kwh", "price of electricity"),
                                  ("carbon_g_per_kwh", "carbon_g_per_kwh", "carbon of electricity")):  # fmt: skip
             quantity = getattr(market, own) or getattr(site, kept, None)
+            if f"market.{own}" in self.paths:
+                continue
             if quantity is None:
                 raise InputError(Problem("E277", f"market.{own} is missing, and the place has none", f"market.{own}",
                                          hint=f"give market.{own}"))  # fmt: skip
@@ -303,6 +311,19 @@ class _Builder:
             raise InputError(Problem("E277", "market.rent_usd_per_h and rent_server go together", "market.rent_server",
                                      hint="give both, or neither"))  # fmt: skip
 
+    def _hourly(self, name: str) -> None:
+        """The price that a file of hours comes to.
+
+        Raises InputError for files that cannot be used, and for a price beside it.
+        """
+        if self.inputs.market.energy_usd_per_kwh is not None:
+            raise InputError(Problem("E277", "market.energy_usd_per_kwh and energy_file are both given",
+                                     "market.energy_file", hint="keep one of the two"))  # fmt: skip
+        value, weighed = read_price(Path(name))
+        note = "hours weighed by the load of the file" if weighed else "mean of the hours"
+        price = constant(value, Path(name).name, "assumption", "derived", note)
+        self._add("market.energy_usd_per_kwh", "price of electricity", price, low=0.0)
+
     def _baseline(self) -> None:
         baseline, site, problems = self.inputs.baseline, self.inputs.site, []
         for name, among in (("power", site.power), ("cooling", site.cooling), ("network", site.network),
@@ -313,6 +334,10 @@ class _Builder:
         if self.inputs.demand.requests_per_s is None and self.inputs.site.most_w is None:
             problems.append(Problem("E278", "demand.requests_per_s is missing, and so is a site to fill",
                                     "demand.requests_per_s", hint="give it, or site.most_w"))  # fmt: skip
+        upkeep = self.inputs.upkeep
+        if (upkeep.interruptions_per_year is None) != (upkeep.interruption_h is None):
+            problems.append(Problem("E277", "upkeep.interruptions_per_year and interruption_h go together",
+                                    "upkeep.interruption_h", hint="give both, or neither"))  # fmt: skip
         if problems:
             raise InputError(problems)
 

@@ -8,7 +8,6 @@ before it are draws.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -255,23 +254,6 @@ def load_factor(shape: npt.ArrayLike) -> Array:
         faults.append(Fault("shape", "has no hour above 0"))
     raise_if_any(faults)
     return np.asarray(hours.mean(axis=-1) / hours.max(axis=-1))
-
-
-def diurnal_shape(trough_factor: float, peak_hour: int = 14, weekend_factor: float = 1.0) -> Array:
-    """A week of hours, Monday first, as a wave from 1 at the peak hour down to ``trough_factor``, (168,) [1].
-
-    A shape for want of a trace [assumed]: Saturday and Sunday are ``weekend_factor`` of a working day. Its load factor
-    is ``(1 + trough_factor) / 2 (5 + 2 weekend_factor) / 7``.
-
-    Raises FaultyNumbersError unless both factors lie between 0 and 1 and the hour between 0 and 23.
-    """
-    faults = share("trough_factor", trough_factor) + share("weekend_factor", weekend_factor)
-    if not 0 <= peak_hour <= 23:
-        faults.append(Fault("peak_hour", f"{peak_hour} is not an hour of the day, 0 to 23"))
-    raise_if_any(faults)
-    wave = np.cos(2 * math.pi * (np.arange(24) - peak_hour) / 24)
-    day = (1 + trough_factor) / 2 + (1 - trough_factor) / 2 * wave
-    return np.concatenate([np.tile(day, 5), np.tile(day * weekend_factor, 2)])
 
 
 def demand_faults(path: Demand, periods: int, dt_years: float, classes: int) -> list[Fault]:

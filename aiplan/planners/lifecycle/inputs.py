@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from aiplan.inputs.fields import Fraction, Id, NonNegative, Positive, Section, Text, quantity
+from aiplan.inputs.fields import FileName, Fraction, Id, NonNegative, Positive, Section, Text, quantity
 from aiplan.inputs.scenario import Header, Uncertainty
 from aiplan.planners.lifecycle.world import Accounting, Booking
 
@@ -171,6 +171,8 @@ class Market(Section):
 
     energy_usd_per_kwh: NonNegative | None = None
     """Price of electricity; the place's where absent."""
+    energy_file: FileName | None = None
+    """CSV of a year's prices by hour, and the load they are paid at, in place of it."""
     escalation_fraction: Rate  # type: ignore[valid-type]
     """Rise of prices of electricity, demand and water per year."""
     tariff: Id | None = None
@@ -208,6 +210,10 @@ class Upkeep(Section):
     """Servers that fail for good per year."""
     failed: Literal["shrink", "spares"] = "shrink"
     """What fails is gone, or is replaced at the price once paid."""
+    interruptions_per_year: NonNegative | None = None
+    """Interruptions of one accelerator that a restart mends; none where absent."""
+    interruption_h: NonNegative | None = None
+    """Hours that one costs the replica it falls on."""
 
 
 class Lever(Section):

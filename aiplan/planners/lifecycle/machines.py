@@ -194,47 +194,6 @@ def rates(
     )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class SpanFactors:
-    """Rates of the three uses over those with a network as fast as the links inside a server, shape (G,) [1]."""
-
-    prefill: Array
-    decode: Array
-    mixed: Array
-
-
-def span_factor(
-    machines: Machines,
-    model: str,
-    input_tokens: float,
-    output_tokens: float,
-    ttft_s: float,
-    tbt_s: float,
-    operation: Operation,
-    shelf: Shelf,
-    scaleout_gb_per_s: float,
-) -> SpanFactors:
-    """What a network between servers costs a replica that spans several.
-
-    Parameters as in `rates`; ``scaleout_gb_per_s`` is the port of an accelerator.
-
-    The best layout over each network, under the same promises: tensor parallelism, pipelines or exchanges of experts
-    over the servers. 1 where a replica stays in a server, and where nothing is served over the fast network either; 0
-    where only the fast one keeps the promises. Latency is that of a network in both.
-
-    Multiply it with `rates` at ``scaleout_gb_per_s=inf``; or give the port to `rates`, which is the same.
-    """
-    asked = (machines, model, input_tokens, output_tokens, ttft_s, tbt_s, operation, shelf)
-    slow, fast = (rates(*asked, scaleout_gb_per_s=port) for port in (scaleout_gb_per_s, np.inf))
-
-    def over(name: str) -> Array:
-        most = getattr(fast, name)
-        factor: Array = np.divide(getattr(slow, name), most, out=np.ones_like(most), where=most > 0)
-        return factor
-
-    return SpanFactors(over("prefill_per_s"), over("decode_per_s"), over("mixed_per_s"))
-
-
 def _chips(machines: Machines, shelf: Shelf) -> Chip:
     """Numbers of the accelerators, scaled, shape (G,)."""
     for name in ("count", "flops", "bandwidth", "memory", "link", "power"):

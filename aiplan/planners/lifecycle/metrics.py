@@ -61,6 +61,15 @@ def levelised(problem: Problem, plan: Plan, money: Ledger, requests_per_s: Array
     return Levelised(over(gpu_h), over(tokens) * 1e6, over(mw_years), years)
 
 
+def return_on_owning(own: Ledger, rented: Ledger, dt_years: float) -> Array:
+    """Internal rate of return of owning in place of renting [1/y]; NaN where there is none or more than one.
+
+    Parameters as in `payback_years`; terminal values come in at the end.
+    """
+    saved = rented.usd.sum(axis=0) - own.usd.sum(axis=0)
+    return as_array(finance.internal_rate_of_return(saved, np.arange(saved.shape[-1]) * dt_years))
+
+
 def payback_years(own: Ledger, rented: Ledger, dt_years: float) -> Array:
     """Years until owning has cost less than renting, undiscounted; NaN where it never has.
 

@@ -13,7 +13,7 @@ from aiplan.planners.arrays import Array, as_array
 from aiplan.planners.lifecycle.attribution import Attribution, attribute
 from aiplan.planners.lifecycle.case import Case, build_case
 from aiplan.planners.lifecycle.ledger import Ledger, Plan, ledger, standing_w
-from aiplan.planners.lifecycle.metrics import Levelised, levelised, payback_years
+from aiplan.planners.lifecycle.metrics import Levelised, levelised, payback_years, return_on_owning
 from aiplan.planners.lifecycle.operations import ALL, BASELINE
 from aiplan.planners.lifecycle.optimum import Found, Optima, optima
 from aiplan.planners.lifecycle.policies import Policy
@@ -86,6 +86,7 @@ class Result:
     robustness : by trend; None where not asked for
     staged : the plan under draws that are known later; None where not asked for
     payback : years until owning has cost less than renting; NaN where it never has or nothing is offered [y]
+    return_on_owning : internal rate of return of owning in place of renting; NaN as above [1/y]
     """
 
     case: Case
@@ -98,6 +99,7 @@ class Result:
     robustness: dict[str, Range] | None
     staged: Staged | None
     payback: float
+    return_on_owning: float
     evidence: Mapping[str, Evidence]
     warnings: list[Warn] = field(default_factory=list)
 
@@ -131,14 +133,15 @@ def plan(inputs: LifecycleInputs, catalog: Catalog) -> Result:
     best = optima(study, joint.way, main.start) if inputs.optimum.run else None
     rows = _rows(study, main, best)
     rent = rows.get("rent")
-    payback = float("nan")
+    payback = rate = float("nan")
     if rent is not None:
-        payback = float(payback_years(rows["baseline"].money, rent.money, case.clock.dt_years))
+        both = rows["baseline"].money, rent.money, case.clock.dt_years
+        payback, rate = float(payback_years(*both)), float(return_on_owning(*both))
     asked = inputs.study
     return Result(
         case, rows, grids, savings, best, risk(study, main.start),
         shocks(study, main.start) if asked.breaks else {}, trends(study, main.start) if asked.robustness else None,
-        staged(study, main.start) if inputs.optimum.scenarios_count else None, payback,
+        staged(study, main.start) if inputs.optimum.scenarios_count else None, payback, rate,
         case.parameters.evidence(point(study, main.start)), list(case.warnings),
     )  # fmt: skip
 

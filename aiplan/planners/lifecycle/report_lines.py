@@ -75,6 +75,9 @@ LINES: dict[str, tuple[str, str | None, str, str]] = {
                            "0 without one", COST),
     "payback_years": ("Owning costs less than renting after", "years", "undiscounted; none where it never does or "
                       "nothing is offered for rent", "tco_usd"),
+    "return_on_owning_fraction": ("Return of owning in place of renting, per year", None, "rate at which the cash "
+                                  "flows of renting less those of owning have no present value; none where they "
+                                  "change sign more than once", "tco_usd"),
 }  # fmt: skip
 
 
@@ -105,6 +108,7 @@ def values_of(result: Result) -> dict[str, Cell]:
     return {
         "accounting": result.accounting, **_costs(result), **_per_unit(result), **_savings(result),
         **_optimum(result), "payback_years": plain(result.payback),
+        "return_on_owning_fraction": plain(result.return_on_owning),
     }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""What moves a roadmap off its trend: gains drawn per generation, and structural breaks.
+"""Structural breaks: what moves a roadmap off its trend.
 
 Breaks go by the release of a generation. What was released before keeps its numbers, and so does every machine already
 bought. Source of the breaks: Stojkovic et al. 2026, section VIII-A (published); that they go by release and that the
@@ -7,44 +7,11 @@ shocked price is capped at the projection follows the reference, section 2.5.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import numpy.typing as npt
 
 from aiplan.planners.arrays import Array, as_array
-from aiplan.planners.lifecycle.roadmap import Roadmap
 from aiplan.planners.lifecycle.roadmap_faults import finite, not_negative, positive, raise_if_any
-
-
-def with_gains(
-    roadmap: Roadmap, perf_factor: npt.ArrayLike = 1.0, price_factor: npt.ArrayLike = 1.0, compounding: bool = True
-) -> Roadmap:
-    """The roadmap with gains drawn for each generation on top of its trend.
-
-    ``perf_factor`` multiplies FLOPS, bandwidth and link at unchanged power, so that work per watt moves with it;
-    ``price_factor`` multiplies the price at release. Both (..., G) or scalar [1]. A known generation gets its own
-    factor alone: give 1 (``roadmap.projected`` tells which are not known) where it is certain. With
-    ``compounding`` a projected generation also carries the factors of those before it, back to the last known one;
-    without, its own alone.
-
-    Raises FaultyNumbersError for factors that are not positive.
-
-    Source: Table IV of Stojkovic et al. 2026 draws a gain per generation (published); that gains build on one another
-    is our reading [assumed].
-    """
-    raise_if_any(positive("perf_factor", perf_factor) + positive("price_factor", price_factor))
-    perf, price = (_carried(roadmap, as_array(each), compounding) for each in (perf_factor, price_factor))
-    faster = {name: getattr(roadmap, name) * perf for name in ("flops", "bandwidth", "link")}
-    return replace(roadmap, **faster, price=roadmap.price * price)
-
-
-def _carried(roadmap: Roadmap, factor: Array, compounding: bool) -> Array:
-    factors = np.broadcast_to(factor, np.broadcast_shapes(factor.shape, (len(roadmap.names),)))
-    if not compounding:
-        return factors
-    last_known = int(roadmap.base[-1])
-    return np.concatenate([factors[..., :last_known], np.cumprod(factors[..., last_known:], axis=-1)], axis=-1)
 
 
 def on_trend(release_years: npt.ArrayLike, values: npt.ArrayLike, year: npt.ArrayLike) -> Array:

@@ -6,7 +6,7 @@ are carried out. Source: reference lifecycle-tco.md 5.1 and section 7, item 7 (s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,13 +15,11 @@ from aiplan.errors import InfeasibleError
 from aiplan.planners.arrays import Array, require
 from aiplan.planners.lifecycle.ledger import Plan
 from aiplan.planners.lifecycle.linear import Linear, solve
-from aiplan.planners.lifecycle.optimise import accepted_usd, optimise
+from aiplan.planners.lifecycle.optimise import accepted_usd
 from aiplan.planners.lifecycle.problem import Problem, Vintages, all_vintages, joined, problem
 from aiplan.planners.lifecycle.programme import Programme, fixed_before, programme
-from aiplan.planners.lifecycle.world import Bools, World
+from aiplan.planners.lifecycle.world import World
 
-Rule = Callable[[Problem], tuple[Problem, Bools | None]]
-"""Narrows a problem to what a policy may do: the problem, and the vintages it keeps whole to the end of their life."""
 SLACK = 1e-9
 """Room left over the least unserved demand, relative, so that rounding does not make it impossible."""
 
@@ -46,34 +44,7 @@ class Carried:
     planned: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class BreakStudy:
-    """One structural break seen three ways.
-
-    Attributes
-    ----------
-    static : what was decided at the start is bought and built; servers are run and retired as then is best
-    adaptive : planned anew in every period with what is believed then
-    clairvoyant_usd : the best for who knows the future [USD]
-    """
-
-    static: Carried
-    adaptive: Carried
-    clairvoyant_usd: float
-
-    @property
-    def saving(self) -> float:
-        """Share of the static cost that adapting saves; compare demand not served before using it [1]."""
-        return 1.0 - self.adaptive.cost_usd / self.static.cost_usd
-
-    @property
-    def regret(self) -> float:
-        """Cost of adapting over that of knowing, relative to the latter [1]."""
-        return self.adaptive.cost_usd / self.clairvoyant_usd - 1.0
-
-
-def rolling(beliefs: Sequence[World], truth: World, owned: Vintages | None = None, *,
-            rule: Rule | None = None) -> Carried:  # fmt: skip
+def rolling(beliefs: Sequence[World], truth: World, owned: Vintages | None = None) -> Carried:
     """Plan in every period in the world believed then, and carry out that period's decisions.
 
     Parameters
@@ -81,7 +52,6 @@ def rolling(beliefs: Sequence[World], truth: World, owned: Vintages | None = Non
     beliefs : the world as believed at the start of each period, T of them over the whole clock; what is past or
         present in it is as in the truth. Where one is the same object as that before, its plan is followed on
     owned : servers owned at the start
-    rule : narrows each problem to a policy
 
     Demand that cannot be served any more is left out, as little as possible; see `Carried.unmet_per_s`.
 
@@ -91,45 +61,30 @@ def rolling(beliefs: Sequence[World], truth: World, owned: Vintages | None = Non
     require(len(beliefs) == periods, "there must be one belief per period")
     require(all(belief.clock == truth.clock for belief in beliefs), "beliefs and truth must have one clock")
     vintages = _all_of([truth, *beliefs], owned)
-    real, _ = _narrowed(problem(truth, vintages), rule)
+    real = problem(truth, vintages)
     done, intended = _nothing(real), _nothing(real)
     unmet, planned = np.zeros(real.demand_per_s.shape), []
     for period, belief in enumerate(beliefs):
         if period == 0 or belief is not beliefs[period - 1]:
-            intended, short = _planned(*_narrowed(problem(belief, vintages), rule), done, period)
+            intended, short = _planned(problem(belief, vintages), done, period)
             planned.append(period)
             unmet[period:] = short[period:]
         done = _advanced(real, done, intended, period)
     return Carried(real, done, _cost(real, done, unmet), unmet, tuple(planned))
 
 
-def operated(real: Problem, plan: Plan, keep: Bools | None = None) -> Carried:
+def operated(real: Problem, plan: Plan) -> Carried:
     """Purchases and halls as in a plan; servers run, retired and rented as is best then.
 
     Raises UnprovenError where a solve fails.
     """
-    made = programme(real, keep=keep, relaxed=("demand",))
+    made = programme(real, relaxed=("demand",))
     point, at = made.point(plan), made.columns
     decided = np.concatenate([at.buy[at.buy >= 0], at.halls])
     low, high = made.linear.low.copy(), made.linear.high.copy()
     low[decided] = high[decided] = point[decided]
     found, unmet = _with_least_unmet(made, replace(made.linear, low=low, high=high))
     return Carried(real, found, _cost(real, found, unmet), unmet, (0,))
-
-
-def break_study(beliefs: Sequence[World], truth: World, owned: Vintages | None = None, *,
-                rule: Rule | None = None) -> BreakStudy:  # fmt: skip
-    """A world that turns out otherwise than believed: static, adaptive and clairvoyant.
-
-    ``rule`` narrows the static plan only: a policy that is not revised.
-
-    Raises InfeasibleError where there is no plan at all, UnprovenError where a solve fails.
-    """
-    vintages = _all_of([truth, *beliefs], owned)
-    first, keep = _narrowed(problem(beliefs[0], vintages), rule)
-    real, _ = _narrowed(problem(truth, vintages), rule)
-    static = operated(real, optimise(first, keep=keep).plan)
-    return BreakStudy(static, rolling(beliefs, truth, owned), optimise(problem(truth, vintages)).objective_usd)
 
 
 def _all_of(worlds: Sequence[World], owned: Vintages | None) -> Vintages:
@@ -144,22 +99,18 @@ def _all_of(worlds: Sequence[World], owned: Vintages | None) -> Vintages:
     return new if owned is None else joined(owned, new)
 
 
-def _narrowed(full: Problem, rule: Rule | None) -> tuple[Problem, Bools | None]:
-    return (full, None) if rule is None else rule(full)
-
-
 def _nothing(real: Problem) -> Plan:
     k, t, w = real.capacity_per_s.shape
     return Plan(np.zeros(k), np.zeros((k, t)), np.zeros((k, t, w)), np.zeros(t), np.zeros((t, w)))
 
 
-def _planned(believed: Problem, keep: Bools | None, done: Plan, period: int) -> tuple[Plan, Array]:
+def _planned(believed: Problem, done: Plan, period: int) -> tuple[Plan, Array]:
     """The rest planned after what is done, and the demand it does not serve, shape (T, W)."""
-    made = programme(believed, keep=keep)
+    made = programme(believed)
     try:
         found = solve(fixed_before(made, done, period))
     except InfeasibleError:
-        made = programme(believed, keep=keep, relaxed=("demand",))
+        made = programme(believed, relaxed=("demand",))
         return _with_least_unmet(made, fixed_before(made, done, period))
     return made.plan(found.x), np.zeros(believed.demand_per_s.shape)
 

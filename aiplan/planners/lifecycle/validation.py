@@ -68,9 +68,7 @@ def _sums(results: Results) -> float:
 
 def _optimum(results: Results) -> float:
     """The optimum over the best strategy of its design and operation: never above 1."""
-    cost = {
-        row["id"]: float(row["npv_usd"] or 0.0) for row in results.report(PAPER).table("strategies").records()
-    }
+    cost = {row["id"]: float(row["npv_usd"] or 0.0) for row in results.report(PAPER).table("strategies").records()}
     policies = [usd for name, usd in cost.items() if str(name).startswith("policy:")]
     return max(cost["optimum"] / min(policies), 1.0)
 
