@@ -18,7 +18,7 @@ import tempfile
 from pathlib import Path
 
 import aiplan
-from benchmarks import cooling, split, thermal_placement
+from benchmarks import cooling, lifecycle, split, thermal_placement
 from benchmarks.measure import AIPLAN, TO_MS, Figure, best_s, process_ms
 
 PYTHON = [sys.executable, "-c"]
@@ -107,6 +107,7 @@ def figures(runs: int) -> list[Figure]:
         *split.figures(runs),
         *cooling.figures(runs),
         *thermal_placement.figures(1),
+        *lifecycle.figures(runs),
     ]
 
 

@@ -15,6 +15,7 @@ from aiplan.inputs.fields import NamesFile, _metadata
 from aiplan.inputs.scenario import load_scenario
 from aiplan.planners.cooling.inputs import CoolingInputs
 from aiplan.planners.energy.inputs import EnergyInputs
+from aiplan.planners.lifecycle.inputs import LifecycleInputs
 from aiplan.planners.power.inputs import PowerInputs
 from aiplan.planners.serving.inputs import PerfInputs
 from aiplan.planners.site.inputs import SiteInputs
@@ -24,8 +25,18 @@ from aiplan.planners.thermal.inputs import ThermalInputs
 from aiplan.resources import find_trace
 from tests.cli.runner import run
 
-PLANNERS = (CoolingInputs, EnergyInputs, PerfInputs, PowerInputs, SiteInputs, SizeInputs, SplitInputs, ThermalInputs)
-NAMES = ("file", "weather_file", "trace", "config")
+PLANNERS = (
+    CoolingInputs,
+    EnergyInputs,
+    LifecycleInputs,
+    PerfInputs,
+    PowerInputs,
+    SiteInputs,
+    SizeInputs,
+    SplitInputs,
+    ThermalInputs,
+)
+NAMES = ("energy_file", "file", "weather_file", "trace", "config")
 
 
 def fields(model: type[BaseModel], at: str = "") -> Iterator[tuple[str, Any]]:
@@ -53,6 +64,7 @@ def test_fields_that_name_files_are_marked(model: type[BaseModel]) -> None:
         ("thermal", "vms.file"),
         ("split", "workload.trace"),
         ("perf", "deployment.config"),
+        ("tco", "market.energy_file"),
     ],
 )
 def test_a_named_file_is_never_written_over(tmp_path: Path, planner: str, key: str) -> None:

@@ -19,7 +19,6 @@ from aiplan.planners.lifecycle.demand import (
     Table,
     When,
     demand,
-    diurnal_shape,
     efficiency,
     load_factor,
 )
@@ -195,14 +194,8 @@ def test_no_growth_is_constant_and_no_break_is_the_trend(when: When) -> None:
     assert plateau.requests([3.0], ending=True) == pytest.approx(plateau.requests([3.0]))
 
 
-def test_load_factor_and_week() -> None:
+def test_load_factor() -> None:
     assert load_factor([[1.0, 3.0], [2.0, 2.0]]) == pytest.approx([2 / 3, 1.0])
-    week = diurnal_shape(0.4, 14, 0.7)
-    assert week.shape == (168,)
-    assert week.max() == week[14] == pytest.approx(1.0)
-    assert week[:120].min() == week[2] == pytest.approx(0.4)
-    assert load_factor(week) == pytest.approx((1 + 0.4) / 2 * (5 + 2 * 0.7) / 7)
-    assert load_factor(diurnal_shape(1.0)) == pytest.approx(1.0)
 
 
 @given(st.lists(st.floats(0.0, 1e6), min_size=1, max_size=50).filter(any), st.floats(1e-3, 1e3))
@@ -254,5 +247,3 @@ def test_all_faults_are_named_at_once_and_shapes_refused() -> None:
     for shape, text in (([], "no hours"), ([1.0, -1.0], "-1 is negative"), ([0.0, 0.0], "no hour above 0")):
         with pytest.raises(FaultyNumbersError, match=text):
             load_factor(shape)
-    with pytest.raises(FaultyNumbersError, match=r"trough_factor: 1.5 .*; weekend_factor: -1 .*; peak_hour: 24"):
-        diurnal_shape(1.5, 24, -1.0)

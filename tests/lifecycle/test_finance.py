@@ -14,12 +14,9 @@ from aiplan.finance import (
     MACRS_FACTORS,
     RESIDUAL_TABLE_AGES_YEARS,
     RESIDUAL_TABLE_FRACTIONS,
-    book_value_fraction,
-    booking_times_years,
     capital_recovery_factor,
     declining_balance,
     discount_factor,
-    equivalent_annual_usd,
     internal_rate_of_return,
     macrs,
     npv,
@@ -30,7 +27,6 @@ from aiplan.finance import (
     residual_from_table,
     sign_changes,
     straight_line,
-    tax_shield_usd,
 )
 
 RATES = st.floats(-0.5, 1.0)
@@ -134,13 +130,6 @@ def test_npv_broadcasts_over_draws_of_flows_and_rates() -> None:
     assert table[1, 2] == pytest.approx(float(npv(flows[1, 2], 0.1, times)), rel=1e-14)
 
 
-@given(MONEY, RATES, st.integers(1, 40))
-def test_equivalent_annual_pays_the_same_present_value(amount: float, rate: float, years: int) -> None:
-    yearly = float(equivalent_annual_usd(amount, rate, years))
-    again = float(npv(np.full(years, yearly), rate, np.arange(1, years + 1)))
-    assert again == pytest.approx(amount, rel=1e-9, abs=1e-9)
-
-
 @given(st.floats(-0.2, 0.5), st.floats(-0.1, 0.3), FLOWS)
 def test_real_rate_discounts_constant_prices_alike(nominal: float, inflation: float, flows: list[float]) -> None:
     """Flows of constant prices at the real rate = their nominal amounts at the nominal rate."""
@@ -149,19 +138,6 @@ def test_real_rate_discounts_constant_prices_alike(nominal: float, inflation: fl
     scale = float(npv(np.abs(paid), nominal, times))
     same = float(npv(flows, real_rate(nominal, inflation), times))
     assert same == pytest.approx(float(npv(paid, nominal, times)), abs=1e-9 * scale)
-
-
-@given(st.floats(0.0, 0.3), st.integers(1, 60), st.sampled_from([0.25, 0.5, 1.0]))
-def test_booking_moves_operation_by_half_a_period_of_discounting(rate: float, periods: int, dt: float) -> None:
-    """lifecycle-tco.md, check 23: a step of booking is half a period; nothing changes at a rate of 0."""
-    flows = np.linspace(1.0, 2.0, periods)
-    start, mid, end = (
-        float(npv(flows, rate, booking_times_years(periods, dt, how))) for how in ("start", "mid", "end")
-    )
-    half = float(discount_factor(rate, dt / 2))
-    assert mid == pytest.approx(start * half, rel=1e-12)
-    assert end == pytest.approx(mid * half, rel=1e-12)
-    assert rate > 0 or start == mid == end
 
 
 PUBLICATION_946 = {
@@ -209,37 +185,8 @@ def test_double_declining_balance_by_hand() -> None:
 def test_faster_depreciation_shields_no_less(life: float, factor: float, rate: float) -> None:
     slow, fast = straight_line(life), declining_balance(life, factor)
     times = np.arange(1, slow.size + 1)
-    shields = [float(npv(tax_shield_usd(1e6, row, 0.21), rate, times)) for row in (slow, fast)]
+    shields = [float(npv(0.21 * 1e6 * row, rate, times)) for row in (slow, fast)]
     assert shields[1] >= shields[0] - 1e-6
-
-
-@given(st.floats(0.5, 30.0), st.sampled_from(["straight_line", "declining_balance"]))
-def test_book_value_is_the_price_less_what_was_written_off(life: float, method: Any) -> None:
-    shares = straight_line(life) if method == "straight_line" else declining_balance(life)
-    whole = np.arange(shares.size)
-    left = book_value_fraction(whole, life, method)
-    assert left == pytest.approx(1.0 - np.concatenate([[0.0], np.cumsum(shares)[:-1]]), abs=1e-12)
-    ages = np.linspace(0.0, 1.5 * life, 200)
-    values = book_value_fraction(ages, life, method)
-    assert np.all(np.diff(values) <= 1e-15)
-    assert np.all(values[ages >= life] == 0.0)
-
-
-def test_book_value_broadcasts_over_lives_and_ages() -> None:
-    table = book_value_fraction(np.arange(4.0), np.array([[3.0], [5.0], [7.0]]), "macrs")
-    assert table.shape == (3, 4)
-    assert table[1, 0] == 1.0
-    assert table[0, 3] == 0.0
-    assert float(book_value_fraction(0.5, 5, "macrs")) == pytest.approx(0.80, abs=1e-12)
-    assert float(book_value_fraction(1.5, 5, "macrs")) == pytest.approx(0.48, abs=1e-12)
-    assert float(book_value_fraction(2.5, 5)) == 0.5
-
-
-def test_tax_shield_is_tax_on_every_share() -> None:
-    shield = tax_shield_usd(np.array([1e6, 2e6]), macrs(5), 0.21)
-    assert shield.shape == (2, 6)
-    assert shield.sum(axis=-1) == pytest.approx([210_000, 420_000])
-    assert shield[0, 0] == pytest.approx(42_000)
 
 
 def test_residual_curve_fits_the_anchor() -> None:
@@ -284,7 +231,7 @@ def test_rate_of_return_agrees_with_brentq(paid: list[float], earned: list[float
 
 @given(st.floats(-0.9, 3.0), st.integers(1, 30), st.floats(1.0, 1e9))
 def test_rate_of_return_of_a_loan_is_its_rate(rate: float, years: int, price: float) -> None:
-    payment = float(equivalent_annual_usd(price, rate, years))
+    payment = price * float(capital_recovery_factor(years, rate))
     flows = np.array([-price] + [payment] * years)
     assert float(internal_rate_of_return(flows, np.arange(years + 1))) == pytest.approx(rate, rel=1e-7, abs=1e-9)
 
@@ -361,12 +308,6 @@ def test_money_is_homogeneous(flows: list[float], rate: float, scale: float) -> 
         lambda: declining_balance(5, 0.5),
         lambda: declining_balance(float("nan")),
         lambda: macrs(6),
-        lambda: book_value_fraction(-1, 5),
-        lambda: book_value_fraction(1, 0),
-        lambda: book_value_fraction(1, 6, "macrs"),
-        lambda: book_value_fraction(1, 5, "sum_of_digits"),  # type: ignore[arg-type]
-        lambda: tax_shield_usd(1e6, [0.6, 0.6], 0.2),
-        lambda: tax_shield_usd(1e6, [1.0], 21),
         lambda: residual_fraction(-1),
         lambda: residual_fraction(1, 0.0),
         lambda: residual_from_table(1, [0, 1], [0.5, 0.6]),
@@ -376,8 +317,6 @@ def test_money_is_homogeneous(flows: list[float], rate: float, scale: float) -> 
         lambda: internal_rate_of_return([-1, 2], [1, 0]),
         lambda: internal_rate_of_return([-1, 2], [0, 1, 2]),
         lambda: payback_years([-1, np.nan], [0, 1]),
-        lambda: booking_times_years(0, 1.0),
-        lambda: booking_times_years(4, 1.0, "middle"),  # type: ignore[arg-type]
         lambda: sign_changes(1.0),
     ],
 )

@@ -1,4 +1,4 @@
-"""Draws and what is said of them: closed forms, plain loops, and a fleet in many futures."""
+"""What is said of draws: closed forms, plain loops, and a fleet in many futures."""
 
 from __future__ import annotations
 
@@ -11,76 +11,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from aiplan.inputs.scenario import load_scenario
 from aiplan.planners.arrays import Array
-from aiplan.planners.lifecycle import draws
+from aiplan.planners.lifecycle.case import build_case
+from aiplan.planners.lifecycle.inputs import LifecycleInputs
 from aiplan.planners.lifecycle.montecarlo import cheaper, convergence, costs, cvar, paired, rows_of, spread
 from aiplan.planners.lifecycle.policies import BASELINE, LAZY, POLICIES, fixed, skipping
 from aiplan.planners.lifecycle.problem import Vintages
+from aiplan.planners.lifecycle.risk import drawn_values
 from aiplan.planners.lifecycle.shares import first_order
 from aiplan.planners.lifecycle.simulate import outcome
+from aiplan.planners.lifecycle.strategies import Study
 from aiplan.planners.lifecycle.world import World
 from aiplan.uncertainty.sampling import Sampler
+from tests.lifecycle.golden import shipped
 from tests.lifecycle.worlds import Setup, changed, reference_world, small_world
 
-NAMES = ("a", "b", "c")
 N = 20_000
-
-
-def test_scores_of_a_generation_are_correlated_and_others_not() -> None:
-    gain, price = draws.generation_scores(0, NAMES, N)
-    matrix = np.corrcoef(np.concatenate([gain, price], axis=1).T)
-    want = np.eye(6)
-    for g in range(3):
-        want[g, 3 + g] = want[3 + g, g] = -0.5
-    assert np.abs(matrix - want).max() < 4 / math.sqrt(N)
-    for column in (*gain.T, *price.T):
-        assert stats.kstest(column, "norm").pvalue > 1e-4
-
-
-def test_another_roadmap_leaves_a_generations_draws_alone() -> None:
-    few, more = draws.generation_scores(7, ("b",), 10), draws.generation_scores(7, NAMES, 30)
-    for one, other in zip(few, more, strict=True):
-        assert (one[:, 0] == other[:10, 1]).all()
-    assert (draws.generation_scores(8, ("b",), 10)[0] != few[0]).all()
-
-
-def test_marginals_are_table_iv() -> None:
-    gain, price = draws.generation_scores(0, NAMES, N)
-    change = draws.price_factors(price) - 1
-    assert stats.kstest(change[:, 0], stats.triang(c=0.15 / 0.35, loc=-0.15, scale=0.35).cdf).pvalue > 1e-4
-    assert change.min() >= -0.15
-    assert change.max() <= 0.20
-    factor = draws.gain_factors(gain, 0.30)
-    assert factor.mean() == pytest.approx(1.0, abs=0.002)
-    assert (factor * 1.3 - 1).std() == pytest.approx(0.03, rel=0.03)  # 0.1 of the mean gain
-    assert np.corrcoef(factor[:, 0], change[:, 0])[0, 1] == pytest.approx(-0.5, abs=0.03)
-
-
-def test_inputs_of_table_iv() -> None:
-    growth = draws.demand_growth(1.15)
-    assert growth.median == pytest.approx(1.15)
-    assert growth.quantile(stats.norm.cdf(1.0)) / 1.15 == pytest.approx(math.exp(0.05))
-    low, high = draws.model_growth(1.1, 0.05).support
-    assert (low, high) == pytest.approx((1.1 * math.exp(-0.1), 1.1 * math.exp(0.1)))
-    assert draws.electricity_price(0.06).mean == pytest.approx(0.06)
-    assert draws.pue(1.3).support[0] == 1.02
-    assert draws.release_interval().mean == 1.5
-    assert draws.server_life().mean == 5.0
-
-
-def test_growth_of_demand_and_models_through_the_sampler() -> None:
-    names = ("demand", "model")
-    sampler = Sampler(0, N, correlations=[(*names, draws.DEMAND_MODEL_CORRELATION)], names=names)
-    demand, model = (sampler.draw(name, kind) for name, kind in
-                     zip(names, (draws.demand_growth(1.15), draws.model_growth(1.1, 0.05)), strict=True))  # fmt: skip
-    # Rank correlation of a Gaussian copula: 6/pi asin(rho/2).
-    found = stats.spearmanr(demand, model).statistic
-    assert found == pytest.approx(6 / math.pi * math.asin(0.2), abs=0.02)
-
-
-def test_impossible_correlations_are_refused() -> None:
-    with pytest.raises(ValueError, match="correlation must lie"):
-        draws.generation_scores(0, NAMES, 10, rho=1.5)
 
 
 samples = st.lists(st.tuples(st.floats(-100, 100), st.floats(-100, 100)), min_size=2, max_size=40).map(np.array)
@@ -223,31 +170,63 @@ INPUTS = ("demand growth", "gain", "price", "interval", "electricity", "pue", "l
 
 
 def futures(n: int, only: tuple[str, ...] = INPUTS, seed: int = 0, median: float = 1.15) -> tuple[World, Array]:
-    """The forward set-up with the inputs of Table IV drawn, and lives by draw; those not named at their middle."""
+    """The forward set-up with inputs drawn, and lives by draw; those not named at their middle.
+
+    Spreads of Stojkovic et al. 2026, Table IV (published); demand, price and PUE about the set-up's own.
+    """
     base = reference_world(Setup(accounting="finance", rate=0.08, resale=True, afr=0.04, ageing=0.05))
-    names, years = base.generations.names, np.arange(15)
-    sampler = Sampler(seed, n)
+    rng, years = np.random.default_rng(seed), np.arange(15)
+    size = (n, len(base.generations.names))
 
-    def drawn(name: str, kind: Any) -> Array:
-        found = np.asarray(sampler.draw(name, kind))
-        return found if name in only else np.full(n, kind.median)
+    def drawn(name: str, values: Array, middle: float) -> Array:
+        return values if name in only else np.full(n, middle)
 
-    gain, price = draws.generation_scores(seed, names, n)
-    growth = drawn("demand growth", draws.demand_growth(median))
+    gain = rng.normal(0.0, 1.0, size)
+    dear = -0.5 * gain + math.sqrt(0.75) * rng.normal(0.0, 1.0, size)
+    change = stats.triang.ppf(stats.norm.cdf(dear), 0.15 / 0.35, loc=-0.15, scale=0.35)
+    growth = drawn("demand growth", median * np.exp(rng.normal(0.0, 0.05, n)), median)
+    interval = drawn("interval", rng.choice([1.0, 1.5, 2.0], n), 1.5)
+    power = drawn("electricity", 0.06 * np.exp(rng.normal(0.0, 0.15, n)), 0.06)
+    pue = drawn("pue", np.maximum(rng.normal(1.3, 0.05, n), 1.02), 1.3)
+    life = drawn("life", rng.choice([4.0, 5.0, 6.0], n), 5.0)
     later = np.cumsum(base.generations.available_years > 0)
-    came = np.where(later > 0, 0.75 + (later - 1) * drawn("interval", draws.release_interval())[:, None],
-                    base.generations.available_years)  # fmt: skip
-    better = np.where(later > 0, np.cumprod(draws.gain_factors(gain, 0.25), axis=-1), 1.0) ** float("gain" in only)
-    dearer = draws.price_factors(price) ** float("price" in only)
+    came = np.where(later > 0, 0.75 + (later - 1) * interval[:, None], base.generations.available_years)
+    better = np.cumprod(np.where(later > 0, (1.25 + 0.025 * gain) / 1.25, 1.0), axis=-1) ** float("gain" in only)
+    dearer = np.where(later > 0, 1.0 + change, 1.0) ** float("price" in only)
     world = changed(
         base, available_years=came, last_sale_years=came + 4.0,
         capacity_per_s=base.generations.capacity_per_s * better[..., None],
-        price_usd=base.generations.price_usd * np.where(later > 0, dearer, 1.0)[..., None],
+        price_usd=base.generations.price_usd * dearer[..., None],
         demand_per_s=(300.0 * growth[:, None] ** years * (1 + 0.1 * years))[..., None],
-        energy_usd_per_kwh=np.repeat(drawn("electricity", draws.electricity_price(0.06))[:, None], 15, axis=1),
-        pue_mean=drawn("pue", draws.pue(1.3)),
+        energy_usd_per_kwh=np.repeat(power[:, None], 15, axis=1), pue_mean=pue,
     )  # fmt: skip
-    return world, drawn("life", draws.server_life())
+    return world, life
+
+
+def test_draws_of_a_shipped_scenario_follow_table_iv() -> None:
+    """Stojkovic et al. 2026, Table IV (published): correlations, prices and intervals of generations."""
+    inputs = load_scenario("lifecycle-2026", LifecycleInputs, [], "tco").inputs
+    drawn = drawn_values(Study.of(build_case(inputs, shipped())), 4000)
+    numbers = [name.rsplit(".", 1)[1] for name in drawn if name.startswith("roadmap.gain_factor.")]
+    gain, price = (np.stack([drawn[f"roadmap.{name}_factor.{number}"] for number in numbers])
+                   for name in ("gain", "price"))  # fmt: skip
+    assert len(gain) >= 5
+
+    def rank(one: Array, other: Array) -> float:
+        return float(stats.spearmanr(one, other).statistic)
+
+    for g in range(len(gain)):
+        # Rank correlation of a Gaussian copula: 6/pi asin(rho/2). A generation's own gain and price, no other's.
+        assert rank(gain[g], price[g]) == pytest.approx(-6 / math.pi * math.asin(0.25), abs=0.06)
+        assert abs(rank(gain[g], price[g - 1])) < 0.07
+        assert abs(rank(gain[g], gain[g - 1])) < 0.07
+        assert stats.kstest(price[g], stats.triang(c=0.15 / 0.35, loc=0.85, scale=0.35).cdf).pvalue > 1e-4
+    growth = drawn["demand.growth_fraction"], drawn["demand.model_growth_fraction"]
+    assert rank(*growth) == pytest.approx(6 / math.pi * math.asin(0.2), abs=0.06)
+    values, counts = np.unique(drawn["roadmap.interval_years"], return_counts=True)
+    assert values.tolist() == [1.0, 1.5, 2.0]
+    assert counts / 4000 == pytest.approx([1 / 3] * 3, abs=0.03)
+    assert np.log1p(growth[0]).std() == pytest.approx(0.05, rel=0.05)
 
 
 @pytest.mark.parametrize("name", INPUTS)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 
 from aiplan.planners.arrays import Array
+from aiplan.planners.lifecycle import placement
 from aiplan.planners.lifecycle.ledger import Plan
 from aiplan.planners.lifecycle.placement import fit, place
 from aiplan.planners.lifecycle.policies import (
@@ -17,7 +18,7 @@ from aiplan.planners.lifecycle.policies import (
 )  # fmt: skip
 from aiplan.planners.lifecycle.problem import Problem
 from aiplan.planners.lifecycle.simulate import simulate
-from tests.lifecycle.test_simulate import ALL, OWNED, broken, total
+from tests.lifecycle.fleets import ALL, OWNED, broken, drawn, total
 from tests.lifecycle.worlds import changed, small_world
 
 rates = st.just(0.0) | st.floats(0.01, 5.0)
@@ -35,7 +36,7 @@ def test_servers_missing_are_the_least_that_fit(
     demand = np.array([first, second])
     K = len(n)
     rule = fit(capacity, "aware")
-    found = max(float(rule.balance(n @ rule.effect, demand, rule.effect[-1])), 0.0)
+    found = max(float(rule.balance(n @ rule.effect, rule.wanted(demand), rule.effect[-1])), 0.0)
     # Columns: servers of each vintage on each class, then those to buy.
     cost = np.append(np.zeros(2 * K), 1.0)
     rows, limits = [], []
@@ -70,7 +71,7 @@ def test_time_shared_servers_missing_by_halving(
         whole = supply + count * effect
         return float((demand / whole).sum()) if (whole > 0).all() else np.inf
 
-    found = float(rule.balance(supply, demand, effect))
+    found = float(rule.balance(supply, rule.wanted(demand), effect))
     low, high = 0.0, 1e9
     if load(low) <= 1:
         assert found <= 1e-9
@@ -81,7 +82,7 @@ def test_time_shared_servers_missing_by_halving(
             middle = (low + high) / 2
             low, high = (low, middle) if load(middle) <= 1 else (middle, high)
         assert found == pytest.approx(high, rel=1e-6, abs=1e-9)
-    share = float(rule.share(supply, demand))
+    share = float(rule.share(supply, rule.wanted(demand)))
     assert share == pytest.approx(min(1.0, 1.0 / load(0.0)) if load(0.0) < np.inf else 0.0)
 
 
@@ -170,6 +171,64 @@ def test_one_class_is_filled_with_the_least_energy_first() -> None:
         works = plan.use[:, t, 0] > 1e-9
         if idle.any() and works.any():
             assert energy[works].max() <= energy[idle].min() + 1e-9
+
+
+@pytest.mark.parametrize("classes", [1, 2])
+def test_periods_and_draws_are_placed_each_by_itself(classes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = drawn(small_world(8, classes=classes), 5)
+    for policy in (fixed(2.0), fixed(8.0)):  # few and many vintages stand at once
+        problem, plan, _ = simulate(world, policy, OWNED)
+        served = (plan.use * problem.capacity_per_s).sum(axis=-3)
+        for t in range(8):
+            alone = np.where(np.arange(8) == t, plan.serve, 0.0)
+            found = place(problem, alone, served, "aware")
+            assert found[..., t, :] == pytest.approx(plan.use[..., t, :], rel=1e-9, abs=1e-9)
+            assert not np.delete(found, t, axis=-2).any()
+        together = place(problem, plan.serve, served, "aware")
+        monkeypatch.setattr(placement, "TOGETHER", 1)
+        assert np.array_equal(place(problem, plan.serve, served, "aware"), together)
+        monkeypatch.undo()
+
+
+def placed_one_by_one(capacity: Array, n: Array, energy: Array, served: Array) -> Array:
+    """Servers at work in one period, shape (K, 2): idle the dearest, then split by comparative advantage."""
+    rule, left, found = fit(capacity, "aware"), n.copy(), np.zeros((len(n), 2))
+    wanted = rule.wanted(served)
+    for k in np.argsort(energy)[::-1]:
+        left[k] -= np.clip(-float(rule.balance(left @ rule.effect, wanted, rule.effect[k])), 0.0, left[k])
+    for w, order in ((0, np.argsort(-capacity[:, 0] / capacity[:, 1])), (1, np.argsort(energy))):
+        lacks = float(served[w])
+        for k in order:
+            found[k, w] = min(left[k] - found[k, 0], max(lacks, 0.0) / capacity[k, w])
+            lacks -= found[k, w] * capacity[k, w]
+    return found
+
+
+def test_two_classes_are_placed_as_by_a_plain_loop() -> None:
+    rng, idle = np.random.default_rng(1), 0
+    for _ in range(10):
+        world = small_world(8, classes=2)
+        active, capacity = (each * np.exp(rng.normal(0.0, 0.4, (3, 2)))
+                            for each in (world.generations.active_w, world.generations.capacity_per_s))  # fmt: skip
+        world = changed(world, active_w=active + 4e3, capacity_per_s=capacity, life_years=np.full(3, 8.0),
+                        demand_per_s=80.0 * np.exp(rng.normal(0.0, 0.4, (8, 2))))  # fmt: skip
+        problem, plan, short = simulate(world, fixed(8.0), OWNED)
+        assert short.feasible
+        more = (active + 4e3 - world.generations.idle_w[:, None])[problem.vintages.generation]
+        # Vintages of one generation are equal but for a hair, by which the first of them is filled first.
+        energy = (more / problem.capacity_per_s[:, 0]).sum(axis=-1) * (1 + 1e-9 * np.arange(len(more)))
+        for t in range(8):
+            bent = problem.capacity_per_s[:, t] * (1 - 1e-9 * np.outer(np.arange(len(more)), [1, 0]))
+            want = placed_one_by_one(bent, plan.serve[:, t], energy, problem.demand_per_s[t] * (1 - 1e-8))
+            assert plan.use[:, t] == pytest.approx(want, rel=1e-5, abs=1e-4)
+            idle += want.sum() < plan.serve[:, t].sum() * (1 - 1e-3)
+    assert idle > 20
+
+
+def test_nothing_stands_and_nothing_is_placed() -> None:
+    problem, plan, _ = simulate(small_world(classes=2), fixed(5.0))
+    none = np.zeros(plan.serve.shape)
+    assert not place(problem, none, np.zeros((6, 2)), "aware").any()
 
 
 def test_three_classes_are_refused() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from aiplan.planners.arrays import Array
 from aiplan.planners.lifecycle.roadmap import FIELDS, Form, Known, Roadmap, Trend, price_usd, project
-from aiplan.planners.lifecycle.roadmap_breaks import capability_shock, on_trend, price_shock, with_gains
+from aiplan.planners.lifecycle.roadmap_breaks import capability_shock, on_trend, price_shock
 from aiplan.planners.lifecycle.roadmap_faults import FaultyNumbersError
 from aiplan.planners.lifecycle.roadmap_fit import fit_trend
 
@@ -240,21 +240,6 @@ def test_price_by_hand() -> None:
         price_usd(roadmap, FORWARD, [2028.0], -1.0)
 
 
-def test_gains_compound_from_the_last_known_generation_on() -> None:
-    roadmap = project(FORWARD, trend(), 0.0, 4.0, 2025.0, 2028.0)
-    perf = np.array([[1.0, 1.0, 1.0, 1.0, 1.1, 0.9], [1.0, 1.0, 1.0, 1.0, 1.0, 1.2]])
-    price = np.array([1.0, 1.0, 0.9, 1.1, 1.2, 0.85])
-    both, alone = with_gains(roadmap, perf, price), with_gains(roadmap, perf, price, compounding=False)
-    assert (both.flops / roadmap.flops)[0] == pytest.approx([1, 1, 1, 1, 1.1, 0.99])
-    assert (both.bandwidth / roadmap.bandwidth)[1] == pytest.approx([1, 1, 1, 1, 1, 1.2])
-    assert both.price / roadmap.price == pytest.approx([1, 1, 0.9, 1.1, 1.32, 1.122])
-    assert alone.price / roadmap.price == pytest.approx(price)
-    assert np.array_equal(both.power, roadmap.power)
-    assert np.array_equal(with_gains(roadmap).flops, roadmap.flops)
-    with pytest.raises(FaultyNumbersError, match=r"perf_factor: -0.1 .*; price_factor: 0 is not"):
-        with_gains(roadmap, -0.1, 0.0)
-
-
 def test_capability_shock_by_hand() -> None:
     roadmap = forward()
     factor = capability_shock(roadmap.release_years, roadmap.values(FORWARD, "flops"), 3.0, 2030.0, 0.05)
@@ -284,8 +269,9 @@ def test_price_shock_by_hand_and_capped_at_the_projection() -> None:
 @settings(max_examples=60, deadline=None)
 def test_breaks_equal_a_loop(jump: float, year: float, slope: float, seed: int) -> None:
     rng = np.random.Generator(np.random.PCG64(seed))
-    roadmap = with_gains(forward(interval=np.array([1.0, 1.5, 2.0])), rng.uniform(0.8, 1.2, (3, 18)))
-    years, capacity = roadmap.release_years, roadmap.values(FORWARD, "flops")
+    roadmap = forward(interval=np.array([1.0, 1.5, 2.0]))
+    capacity = roadmap.values(FORWARD, "flops") * np.cumprod(rng.uniform(0.8, 1.2, (3, 18)), axis=-1)
+    years = roadmap.release_years
     up = capability_shock(years, capacity, jump, year, slope)
     down = price_shock(years, capacity, jump, year, slope)
     for draw in range(3):

@@ -114,6 +114,8 @@ def test_published_table_agrees_with_itself() -> None:
     steps = {trend: np.round(best / 0.05) for trend, (best, _) in PUBLISHED_FRACTIONS.items()}
     found = ranges(lambda trend, at: order_of(np.where(np.abs(at) <= 0.05 * steps[trend] + 1e-9, 0, 6)))
     assert agreement(found) == pytest.approx(1.0)
+    assert np.isnan(agreement({}))
+    assert np.isnan(agreement({"memory": found["memory"]}))
     assert {trend: found[trend].best_fraction for trend in TRENDS} == pytest.approx(
         {trend: best for trend, (best, _) in PUBLISHED_FRACTIONS.items()}
     )

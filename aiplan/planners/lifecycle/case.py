@@ -42,7 +42,8 @@ AIR_MOST_W = 41e3
 DEMAND = ("requests_per_s", "growth_fraction", "model_growth_fraction", "efficiency_fraction",
           "input_growth_fraction", "output_growth_fraction", "load_fraction", "output_tokens")  # fmt: skip
 MARKET = ("escalation_fraction", "water_usd_per_m3", "carbon_usd_per_t", "rent_usd_per_h", "rent_change_fraction")
-UPKEEP = ("ageing_fraction", "extended_factor", "failure_fraction", "interruptions_per_year", "interruption_h")
+UPKEEP = ("ageing_fraction", "extended_factor", "failure_fraction", "interruptions_per_year", "interruption_h",
+          "decommission_usd")  # fmt: skip
 LABELS = {
     "requests_per_s": "requests at the start",
     "load_fraction": "mean over peak demand",
@@ -60,6 +61,7 @@ LABELS = {
     "ageing_fraction": "rise of maintenance per year of age",
     "extended_factor": "maintenance beyond the planned life",
     "failure_fraction": "servers that fail per year",
+    "decommission_usd": "taking a server out",
     "interruptions_per_year": "interruptions of an accelerator",
     "interruption_h": "hours that one costs its replica",
 }
@@ -133,10 +135,12 @@ class Case:
     def _linked(self, option: NetworkOption, setup: Setup) -> NetworkOption:
         """A network with what it leaves of the throughput of replicas that span servers."""
         port = self.shelf.catalog.get("costs", option.name).bandwidth_gb_per_s
+        # What stays on one accelerator asks nothing of a network.
+        gained = np.where(setup.rates.devices > 1, option.throughput, 1.0)
         if port is None:
-            return option
+            return replace(option, throughput=gained)
         left = span_factors(setup, self.machines, self.inputs.demand, self.model, self.shelf, port.value)
-        return replace(option, throughput=option.throughput * left)
+        return replace(option, throughput=gained * left)
 
     @property
     def baseline(self) -> int:
@@ -267,6 +271,9 @@ class _Builder:
         self._add("site.shell_usd_per_w", "cost of the shell", building.shell_usd_per_w or zero)
         self._add("site.land_usd_per_acre", "price of land", building.land_usd_per_acre or zero)
         self._add("site.land_acre_per_mw", "land per megawatt", self.inputs.site.land_acre_per_mw)
+        maintenance = self.inputs.site.hall_maintenance_fraction
+        if maintenance is not None:
+            self._add("site.hall_maintenance_fraction", "maintenance of halls per year", maintenance, low=0.0)
 
     def _tariff(self) -> dict[str, tuple[str, float]]:
         """Paths of the components of the demand charge, and the share of the contract that each bills at least."""
@@ -331,6 +338,19 @@ class _Builder:
             if getattr(baseline, name) not in among:
                 text = f"baseline.{name}: '{getattr(baseline, name)}' is not among the options"
                 problems.append(Problem("E278", text, f"baseline.{name}", hint=f"one of {', '.join(among)}"))
+        demand = self.inputs.demand
+        growths = ("growth_fraction", "model_growth_fraction", "input_growth_fraction", "output_growth_fraction")
+        grows = [name for name in growths if _of(getattr(demand, name)) > 0]
+        if demand.requests_per_s is None and grows:
+            text = f"a site is filled by demand that stays, and demand.{grows[0]} is above 0"
+            problems.append(Problem("E278", text, "demand.requests_per_s", hint="give it, or set the growth to 0"))
+        if site.standing_w is not None and site.most_w is not None and _of(site.standing_w) > _of(site.most_w):
+            problems.append(Problem("E278", "more stands than may be built: site.standing_w is above site.most_w",
+                                    "site.standing_w", hint="raise site.most_w"))  # fmt: skip
+        for name, happens in self.inputs.breaks.items():
+            if _of(happens.after_years) >= self.inputs.horizon.years:
+                problems.append(Problem("E276", f"breaks.{name} comes after the horizon", f"breaks.{name}.after_years",
+                                        hint="bring it forward, or lengthen horizon.years"))  # fmt: skip
         if self.inputs.demand.requests_per_s is None and self.inputs.site.most_w is None:
             problems.append(Problem("E278", "demand.requests_per_s is missing, and so is a site to fill",
                                     "demand.requests_per_s", hint="give it, or site.most_w"))  # fmt: skip
@@ -349,6 +369,33 @@ class _Builder:
                 hint = f"one of {', '.join(hardware.servers)}"
                 raise InputError(Problem("E279", text, f"fleet.{name}.server", hint=hint))
             self._add(f"fleet.{name}.count", f"servers of {name}", owned.count)
+            step, age = self.inputs.horizon.step_years, _of(owned.age_years)
+            taken = max(round(age / step), 1) * step
+            if abs(taken - age) > 1e-9:
+                text = f"fleet.{name}.age_years: {age:g} is taken as {taken:g}, a whole number of periods"
+                self.warnings.append(Warn("W-TCO-AGE", text, f"fleet.{name}.age_years"))
+            if age >= self.inputs.roadmap.life_years:
+                text = f"fleet.{name} is as old as servers get, {self.inputs.roadmap.life_years:g} years"
+                self.warnings.append(Warn("W-TCO-AGE", text, f"fleet.{name}.age_years"))
+        self._fleet_power(hardware)
+
+    def _fleet_power(self, hardware: Hardware) -> None:
+        """Refuse a fleet that the site cannot carry."""
+        site = self.inputs.site
+        if not self.inputs.fleet or site.most_w is None:
+            return
+        rated = {
+            server: entry.max_power_w.value for server, entry in zip(hardware.servers, hardware.entries, strict=True)
+        }
+        watts = sum(rated[self.catalog.resolve("servers", owned.server)] * _of(owned.count)
+                    for owned in self.inputs.fleet.values())  # fmt: skip
+        if watts > _of(site.most_w):
+            text = f"the fleet is rated at {watts / 1e6:,.4g} MW, the site carries {_of(site.most_w) / 1e6:,.4g}"
+            raise InputError(Problem("E279", text, "fleet", hint="raise site.most_w, or leave servers out"))
+
+
+def _of(quantity: Quantity) -> float:
+    return float(quantity.distribution.median)
 
 
 def policy_of(name: str, asked: PolicySpec) -> Policy:

@@ -271,7 +271,7 @@ def enumerate_designs(
     liquid_only : whether it must have liquid, shape (G,) or one for all
     load, probability : see `oversubscription`; by nameplate where None
 
-    Stranding is counted at nameplate: domains are laid out for what a plate says, whether fans turn or not. Units
+    Stranding is counted at the plate of the server that stands there: one without its fans has a smaller one. Units
     that must have liquid have neither fans to save nor heat to lose throughput to.
     """
     rated, scale = as_array(rated_w), as_array(network_scale)
@@ -297,11 +297,12 @@ def enumerate_designs(
     def linked(name: str) -> Array:
         return np.asarray(as_array([getattr(one, name) for one in network])[n])
 
+    # A server without its fans has a smaller plate, and a domain holds whole servers.
+    plate = rated * (1.0 - dry_only("fan_saved"))
     gains = np.stack([np.broadcast_to(as_array(one.throughput), (generations,)) for one in network])
     return Designs(
         tuple(power[at].name for at in p), tuple(cooling[at].name for at in c), tuple(network[at].name for at in n),
-        stranding=stranding(domain, rated)[p],
-        oversubscription=oversubscription(domain, rated, load, probability)[p],
+        stranding=stranding(domain[p], plate), oversubscription=oversubscription(domain[p], plate, load, probability),
         fan_saved=dry_only("fan_saved"), derate=dry_only("derate"), throughput=gains[n],
         hosts=((rated <= limit * (1 + SLACK)) & (liquid | ~wet))[c],
         pue_mean=cooled("pue_mean"), pue_peak=cooled("pue_peak"), wue_l_per_kwh=cooled("wue_l_per_kwh"),

@@ -154,12 +154,14 @@ class Place(Section):
     """Land per megawatt of IT."""
     hall_life_years: Years
     """Life of a hall."""
+    hall_maintenance_fraction: Fraction | None = None
+    """Maintenance of building and plants per year, over their cost; 0 where absent."""
     lead_years: Annotated[float, Field(ge=0.0, le=20.0)]
     """Time from paying for a hall to its first server."""
     most_w: Positive | None = None
     """IT power that may be built; no limit where absent."""
     most_racks_count: Positive | None = None
-    """Racks that may stand; no limit where absent."""
+    """Servers that may stand, a rack sold as one counting as one; no limit where absent."""
     standing_w: NonNegative | None = None
     """IT power of halls that stand and are paid for; 0 where absent."""
     pue: dict[Id, Pue] = Field(default={}, max_length=40)  # type: ignore[valid-type]
@@ -185,7 +187,7 @@ class Market(Section):
     """Price of carbon."""
     carbon_g_per_kwh: NonNegative | None = None
     """Carbon of electricity; the place's where absent."""
-    rent_usd_per_h: NonNegative | None = None
+    rent_usd_per_h: Positive | None = None
     """Rent of an accelerator of ``rent_server`` per hour; nothing can be rented where absent."""
     rent_change_fraction: Rate | None = None  # type: ignore[valid-type]
     """Change of that rent per year; none where absent."""
@@ -210,6 +212,8 @@ class Upkeep(Section):
     """Servers that fail for good per year."""
     failed: Literal["shrink", "spares"] = "shrink"
     """What fails is gone, or is replaced at the price once paid."""
+    decommission_usd: NonNegative | None = None
+    """Taking a server out and disposing of it, per server of eight accelerators; 0 where absent."""
     interruptions_per_year: NonNegative | None = None
     """Interruptions of one accelerator that a restart mends; none where absent."""
     interruption_h: NonNegative | None = None

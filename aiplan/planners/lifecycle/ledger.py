@@ -86,7 +86,11 @@ def peak_kw(problem: Problem, plan: Plan) -> Array:
 
 def ledger(problem: Problem, plan: Plan) -> Ledger:
     """Cash flows of a plan by cost line and period."""
-    leaves, peak, stand = retired(problem, plan), peak_kw(problem, plan), standing_w(problem, plan)
+    groups = {line.group for line in problem.lines}
+    none = np.zeros(())
+    leaves = retired(problem, plan) if "retire" in groups else none
+    peak = peak_kw(problem, plan) if "peak" in groups else none
+    stand = standing_w(problem, plan) if "stand" in groups else none
     plain: dict[tuple[str, Kind], Array] = {}
     present: dict[tuple[str, Kind], Array] = {}
     for line in problem.lines:
@@ -110,8 +114,8 @@ def _factor(problem: Problem, line: Line) -> Array:
 def _flow(problem: Problem, plan: Plan, line: Line, leaves: Array, peak: Array, stand: Array) -> Array:
     """Dollars of a line in each period and after the last, shape (..., T + 1)."""
     usd = line.usd
-    if line.group in ("end", "hall_end"):
-        held = plan.serve[..., -1] if line.group == "end" else plan.halls_w
+    if line.group in ("end", "bought", "hall_end"):
+        held = {"end": plan.serve[..., -1], "bought": plan.buy, "hall_end": plan.halls_w}[line.group]
         return _only_last((usd * held).sum(axis=-1), problem.world.clock.periods)
     found: Array
     match line.group:

@@ -21,9 +21,9 @@ class Levelised:
 
     Attributes
     ----------
-    usd_per_gpu_h : per accelerator and hour in service [USD/h]
+    usd_per_gpu_h : per accelerator and hour in service, rent left out [USD/h]
     usd_per_million_tokens : per million answer tokens of the mean load [USD]
-    usd_per_mw_year : per megawatt of hall and year [USD/(MW y)]
+    usd_per_mw_year : per megawatt of hall and year, rent left out [USD/(MW y)]
     usd_per_year : the same cost in every year [USD/y]
     """
 
@@ -53,12 +53,15 @@ def levelised(problem: Problem, plan: Plan, money: Ledger, requests_per_s: Array
     mw_years = standing_w(problem, plan) / 1e6 * dt
     booked = problem.booked
 
-    def over(amount: Array) -> Array:
-        total = (amount * booked).sum(axis=-1)
-        return np.asarray(np.divide(cost, total, out=np.full(np.shape(cost + total), np.nan), where=total > 0))
+    rented = [place for place, name in enumerate(money.names) if name == "rent"]
+    owned = cost - money.present_usd[rented].sum(axis=(0, -1))
 
-    years = over(np.broadcast_to(dt, (world.clock.periods,)))
-    return Levelised(over(gpu_h), over(tokens) * 1e6, over(mw_years), years)
+    def over(usd: Array, amount: Array) -> Array:
+        total = (amount * booked).sum(axis=-1)
+        return np.asarray(np.divide(usd, total, out=np.full(np.shape(usd + total), np.nan), where=total > 0))
+
+    years = over(cost, np.broadcast_to(dt, (world.clock.periods,)))
+    return Levelised(over(owned, gpu_h), over(cost, tokens) * 1e6, over(owned, mw_years), years)
 
 
 def return_on_owning(own: Ledger, rented: Ledger, dt_years: float) -> Array:

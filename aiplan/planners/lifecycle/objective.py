@@ -83,6 +83,8 @@ class _Account:
                 self.put(at.rent, usd * factor[:, None])
             case "end":
                 self.put(at.serve[:, -1], usd * factor)
+            case "bought":
+                self.put(at.buy, usd * factor)
             case "retire":
                 self._retire(usd * factor)
             case "peak":

@@ -11,6 +11,7 @@ import numpy as np
 from aiplan.errors import InputError, Problem
 from aiplan.planners.arrays import Array
 from aiplan.planners.lifecycle.machines import Machines, Operation, Rates, rates
+from aiplan.planners.serving.rows import engine_of
 
 if TYPE_CHECKING:
     from aiplan.planners.lifecycle.inputs import Demand, Lever
@@ -103,6 +104,10 @@ def _way(name: str, base: AskedOperation, levers: Sequence[Lever], shelf: Shelf)
             model = shelf.resolve("models", model)
         except InputError as error:
             raise InputError(error.under(f"{path}.model")) from None
+    engine, _ = engine_of(base.engine, [])
+    if engine == "other":
+        raise InputError(Problem("E275", f"operation.engine '{base.engine[:40]}' is not known", "operation.engine",
+                                 hint="vllm, tensorrt-llm or sglang"))  # fmt: skip
     operation = Operation(
         last("precision"), last("kv_precision"), base.engine, float(last("batch_max")),
         1.0 if cap is None else cap.distribution.median, not last("pools"),

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aiplan.errors import InfeasibleError
+from aiplan.errors import InfeasibleError, UnprovenError
 from aiplan.planners.arrays import Array
 from aiplan.planners.lifecycle.ledger import Ledger, ledger
 from aiplan.planners.lifecycle.optimise import Integers, Optimum, optimise
 from aiplan.planners.lifecycle.problem import Problem, all_vintages, problem
+from aiplan.planners.lifecycle.relax import explain_infeasible
 from aiplan.planners.lifecycle.strategies import Strategy, Study
 from aiplan.planners.lifecycle.world import World
 
@@ -42,27 +43,35 @@ class Optima:
     ----------
     start : of the baseline's design and way
     best : the best over all designs, run in the best way
+    start_usd : least cost of the baseline's design and way where parts may be bought, which no policy is below [USD]
     usd : of every design in the best way, shape (designs,) [USD]; infinite where none serves the demand
     way : the best way
     """
 
     start: Found
     best: Found
+    start_usd: float
     usd: Array
     way: str
 
 
-def of_world(study: Study, world: World) -> tuple[Problem, Optimum]:
+def of_world(study: Study, world: World, integers: Integers | None = None) -> tuple[Problem, Optimum]:
     """The optimum of a world.
 
-    Raises InfeasibleError, and the error of a solver without proof.
+    Raises InfeasibleError that says what binds, and the error of a solver without proof.
     """
     found = problem(world, all_vintages(world, study.owned))
-    asked = study.case.inputs.optimum
-    return found, optimise(found, integers=_integers(study.case.inputs), time_limit_s=asked.time_limit_s)
+    try:
+        return found, optimise(found, integers=integers, time_limit_s=study.case.inputs.optimum.time_limit_s)
+    except InfeasibleError:
+        why = explain_infeasible(found)
+        raise why.error() if why is not None else UnprovenError(
+            "no whole halls or servers were found that serve the demand, though parts of them would", code="E290",
+            hint="give optimum.time_limit_s more, or smaller halls") from None  # fmt: skip
 
 
-def _integers(inputs: LifecycleInputs) -> Integers | None:
+def integers_of(inputs: LifecycleInputs) -> Integers | None:
+    """What is built and bought as a whole; None for nothing."""
     asked = inputs.optimum
     if asked.whole_halls_mw is None and not asked.whole_servers:
         return None
@@ -70,31 +79,39 @@ def _integers(inputs: LifecycleInputs) -> Integers | None:
     return Integers(hall_w=hall, servers_step=1.0 if asked.whole_servers else 0.0)
 
 
-def of_strategy(study: Study, strategy: Strategy) -> Found:
+def of_strategy(study: Study, strategy: Strategy, integers: Integers | None = None) -> Found:
     """The optimum in place of a strategy's policy."""
-    made, optimum = of_world(study, study.world(strategy))
+    made, optimum = of_world(study, study.world(strategy), integers)
     return Found(strategy, made, optimum, ledger(made, optimum.plan))
 
 
 def optima(study: Study, way: str, start: Strategy) -> Optima:
     """Optima of the baseline's design, and of every design run in a way.
 
-    Raises InfeasibleError where no design serves the demand.
+    Policies buy and build in parts, and so do these; with whole halls or servers the two that are printed are solved
+    once more with them.
+
+    Raises InfeasibleError where the baseline's design cannot serve the demand.
     """
     usd = np.full(study.case.designs(way).size, np.inf)
     best: Found | None = None
+    at_start: Found | None = None
     for number in range(len(usd)):
         try:
             found = of_strategy(study, Strategy(number, start.policy, way))
         except InfeasibleError:
             continue
+        if found.strategy == start:
+            at_start = found
         usd[number] = found.optimum.objective_usd
         if best is None or usd[number] < best.optimum.objective_usd:
             best = found
-    first = of_strategy(study, start)
-    if best is None:
-        best = first
-    return Optima(first, best, usd, way)
+    first = at_start if at_start is not None else of_strategy(study, start)
+    best = first if best is None else best
+    least, whole = first.optimum.objective_usd, integers_of(study.case.inputs)
+    if whole is not None:
+        first, best = (of_strategy(study, found.strategy, whole) for found in (first, best))
+    return Optima(first, best, least, usd, way)
 
 
 __all__ = ["Found", "Optima", "of_strategy", "of_world", "optima"]

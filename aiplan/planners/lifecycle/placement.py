@@ -11,28 +11,35 @@ classes equally well. Effects of servers on these sums add up, which makes count
 
 from __future__ import annotations
 
+import math
 from typing import Literal, Protocol
 
 import numpy as np
 
 from aiplan.planners.arrays import Array, require
 from aiplan.planners.lifecycle.problem import Problem, pick
-from aiplan.planners.lifecycle.world import Ints
+from aiplan.planners.lifecycle.world import Bools, Ints
 
 Placement = Literal["uniform", "aware"]
+TOGETHER = 1 << 17
+"""Numbers worked on at once: enough to hide Python's share, few enough to stay in fast memory."""
 
 
 class Fit(Protocol):
-    """Whether servers suffice. Servers count by their effect, shape (..., K, J); effects add up to a supply."""
+    """Whether servers suffice. Servers count by their effect, shape (..., K, J); effects add up to a supply, and the
+    demand wants some of each."""
 
     effect: Array
 
-    def balance(self, supply: Array, demand_per_s: Array, effect: Array) -> Array:
+    def wanted(self, demand_per_s: Array) -> Array:
+        """What a demand, shape (..., W), wants of each effect, shape (..., J)."""
+
+    def balance(self, supply: Array, wanted: Array, effect: Array) -> Array:
         """Servers of an effect (..., J) to add to a supply (..., J), negative: that can go; infinite where no number
         helps, negative infinite where any can go, shape (...) [1]."""
 
-    def share(self, supply: Array, demand_per_s: Array) -> Array:
-        """Largest share of the demand, shape (..., W), that the supply can serve, at most 1, shape (...) [1]."""
+    def share(self, supply: Array, wanted: Array) -> Array:
+        """Largest share of the demand that the supply can serve, at most 1, shape (...) [1]."""
 
 
 def fit(capacity_per_s: Array, placement: Placement) -> Fit:
@@ -49,12 +56,16 @@ class _Alike:
     def __init__(self, capacity_per_s: Array) -> None:
         self.effect = capacity_per_s
 
-    def balance(self, supply: Array, demand_per_s: Array, effect: Array) -> Array:
-        over = supply - demand_per_s
+    def wanted(self, demand_per_s: Array) -> Array:
+        """The demand itself, shape (..., W)."""
+        return demand_per_s
+
+    def balance(self, supply: Array, wanted: Array, effect: Array) -> Array:
+        over = supply - wanted
         if supply.shape[-1] == 1:
             return _ratio(-over[..., 0], effect[..., 0])
         # (o_1 + b e_1)(o_2 + b e_2) = D_1 D_2, on the branch where both factors are positive: the larger root.
-        product = demand_per_s[..., 0] * demand_per_s[..., 1]
+        product = wanted[..., 0] * wanted[..., 1]
         square = effect[..., 0] * effect[..., 1]
         linear = over[..., 0] * effect[..., 1] + over[..., 1] * effect[..., 0]
         lean = over[..., 0] * effect[..., 1] - over[..., 1] * effect[..., 0]
@@ -64,12 +75,12 @@ class _Alike:
             found = np.where(linear > 0, -2.0 * rest / (linear + root), (root - linear) / (2.0 * square))
         enough = (over >= 0).all(axis=-1) & (rest >= 0)
         found = np.where(np.isfinite(found), found, np.where(enough, -np.inf, np.inf))
-        alone = np.where(demand_per_s > 0, _ratio(-over, effect), -np.inf).max(axis=-1)
+        alone = np.where(wanted > 0, _ratio(-over, effect), -np.inf).max(axis=-1)
         return np.asarray(np.where(product > 0, found, alone))
 
-    def share(self, supply: Array, demand_per_s: Array) -> Array:
+    def share(self, supply: Array, wanted: Array) -> Array:
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            load = np.where(demand_per_s > 0, demand_per_s / supply, 0.0).sum(axis=-1)
+            load = np.where(wanted > 0, wanted / supply, 0.0).sum(axis=-1)
             return np.asarray(np.minimum(1.0 / load, 1.0))
 
 
@@ -88,11 +99,10 @@ class _Aware:
         """The demand's sums, shape (..., J)."""
         return self.weights[..., 0] * demand_per_s[..., None, 0] + self.weights[..., 1] * demand_per_s[..., None, 1]
 
-    def balance(self, supply: Array, demand_per_s: Array, effect: Array) -> Array:
-        return np.asarray(_ratio(self.wanted(demand_per_s) - supply, effect).max(axis=-1))
+    def balance(self, supply: Array, wanted: Array, effect: Array) -> Array:
+        return np.asarray(_ratio(wanted - supply, effect).max(axis=-1))
 
-    def share(self, supply: Array, demand_per_s: Array) -> Array:
-        wanted = self.wanted(demand_per_s)
+    def share(self, supply: Array, wanted: Array) -> Array:
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             return np.asarray(np.minimum(np.where(wanted > 0, supply / wanted, 1.0).min(axis=-1), 1.0))
 
@@ -119,7 +129,7 @@ def place(problem: Problem, serve: Array, served_per_s: Array, placement: Placem
     Aware placement of one class has the least energy of all. Of two classes, servers with the most energy per request
     are left idle as far as the rest can do the work, and the rest split by comparative advantage: that always fits.
     Its energy is not proven least: the same as a linear programme's for fleets of successive generations, 6 % above
-    it on average, idling not counted, for fleets made up at random (480 periods; tests/lifecycle/test_simulate.py).
+    it on average, idling not counted, for fleets made up at random (480 periods; tests/lifecycle/test_placement.py).
     """
     capacity = problem.capacity_per_s
     if placement == "uniform":
@@ -132,18 +142,30 @@ def place(problem: Problem, serve: Array, served_per_s: Array, placement: Placem
     K, T = serve.shape[-2:]
     n = np.broadcast_to(serve, (*lead, K, T))
     out = np.zeros((*lead, K, T, problem.world.classes))
-    for t in range(T):
-        stand = np.nonzero((n[..., t] > 0).reshape(-1, K).any(axis=0))[0]
-        if stand.size:
-            wide = (*lead, stand.size)
-            rates = np.broadcast_to(capacity[..., stand, t, :], (*wide, capacity.shape[-1]))
-            cost = np.broadcast_to(energy[..., stand], wide)
-            out[..., stand, t, :] = _one_period(n[..., stand, t], rates, cost, served_per_s[..., t, :])
+    stands = np.asarray((n > 0).reshape(-1, K, T).any(axis=0))
+    most = int(stands.sum(axis=0).max(initial=0))
+    together = max(TOGETHER // max(math.prod(lead) * most * (most + 2), 1), 1)
+    for start in range(0, T, together):
+        t = np.arange(start, min(start + together, T))[:, None]
+        which = _first_true(stands[:, t[:, 0]])
+        rates, cost = capacity[..., which, t, :], energy[..., which]
+        rates = np.broadcast_to(rates, (*lead, *rates.shape[-3:]))
+        cost = np.broadcast_to(cost, (*lead, *cost.shape[-2:]))
+        out[..., which, t, :] = _at_work(n[..., which, t], rates, cost, served_per_s[..., t[:, 0], :])
     return out
 
 
-def _one_period(n: Array, capacity_per_s: Array, energy: Array, served_per_s: Array) -> Array:
-    """Servers at work of one period, shape (..., K, W), from servers (..., K), all with the same leading axes."""
+def _first_true(stands: Bools) -> Ints:
+    """Vintages that stand in each period, in order, shape (K, T) to (T, S); S is that of the period with most.
+
+    Others fill up the periods with fewer.
+    """
+    most = int(stands.sum(axis=0).max(initial=0))
+    return np.asarray(np.sort(np.argsort(~stands, axis=0, kind="stable")[:most], axis=0).T)
+
+
+def _at_work(n: Array, capacity_per_s: Array, energy: Array, served_per_s: Array) -> Array:
+    """Servers at work, shape (..., K, W), from servers (..., K), all with the same leading axes."""
     cheap = np.argsort(energy, axis=-1, kind="stable")
     if capacity_per_s.shape[-1] == 1:
         return _filled(n, capacity_per_s[..., 0], served_per_s[..., 0], cheap)[..., None]
@@ -184,16 +206,15 @@ def _filled(n: Array, capacity_per_s: Array, wanted_per_s: Array, order: Ints) -
 def _without_idle(n: Array, capacity_per_s: Array, served_per_s: Array, cheap: Ints) -> Array:
     """Servers needed when as many as possible of the dearest in energy idle, shape (..., K); two classes."""
     rule = _Aware(capacity_per_s)
-    effect, left = rule.effect, n.copy()
-    spare = np.einsum("...k,...kj->...j", n, effect) - rule.wanted(served_per_s)
+    spare = np.einsum("...k,...kj->...j", n, rule.effect) - rule.wanted(served_per_s)
+    effect = np.take_along_axis(rule.effect, cheap[..., None], axis=-2)
+    left = np.take_along_axis(n, cheap, axis=-1)
     # Where a vintage has no effect the inverse is too large to bind, unless nothing at all is spare.
     inverse = np.divide(1.0, effect, out=np.full(effect.shape, 1e300), where=effect > 1e-300)
     for step in range(cheap.shape[-1] - 1, -1, -1):
-        which = cheap[..., step, None]
-        each = np.take_along_axis(effect, which[..., None], axis=-2)[..., 0, :]
-        most = (spare * np.take_along_axis(inverse, which[..., None], axis=-2)[..., 0, :]).min(axis=-1)
-        count = np.take_along_axis(n, which, axis=-1)[..., 0]
-        go = np.clip(most, 0.0, count)
-        spare -= go[..., None] * each
-        np.put_along_axis(left, which, (count - go)[..., None], axis=-1)
-    return left
+        go = np.clip((spare * inverse[..., step, :]).min(axis=-1), 0.0, left[..., step])
+        spare -= go[..., None] * effect[..., step, :]
+        left[..., step] -= go
+    out = np.empty(left.shape)
+    np.put_along_axis(out, cheap, left, axis=-1)
+    return out

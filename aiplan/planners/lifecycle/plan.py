@@ -138,6 +138,9 @@ def plan(inputs: LifecycleInputs, catalog: Catalog) -> Result:
         both = rows["baseline"].money, rent.money, case.clock.dt_years
         payback, rate = float(payback_years(*both)), float(return_on_owning(*both))
     asked = inputs.study
+    if inputs.optimum.scenarios_count and not case.parameters.uncertain():
+        text = "no input is uncertain, so that there are no draws to plan for"
+        case.warnings.append(Warn("W-TCO-CERTAIN", text, "optimum.scenarios_count"))
     return Result(
         case, rows, grids, savings, best, risk(study, main.start),
         shocks(study, main.start) if asked.breaks else {}, trends(study, main.start) if asked.robustness else None,
@@ -160,8 +163,18 @@ def _refuse(study: Study, start: Strategy) -> None:
     found = explain_infeasible(problem(world, all_vintages(world, study.owned)))
     if found is not None:
         raise found.error()
-    raise InfeasibleError("no policy serves the demand in any design, though a plan of some other form would",
-                          code="E294", hint="see the optimum of a design, or add policies")  # fmt: skip
+    runs = {name: study.run(Strategy(start.design, name, start.way)) for name in study.case.policies
+            if study.case.policies[name].rule != "per-generation"}  # fmt: skip
+    name, run = min(runs.items(), key=lambda item: float(item[1].shortfall.per_s.sum()))
+    missing = run.shortfall.per_s.sum(axis=-1)
+    first = int(np.argmax(missing > 0))
+    clock = study.case.clock
+    text = (f"no policy serves the demand, though a plan of another form would: {name} comes nearest and misses "
+            f"{missing[first]:.4g} requests/s in {clock.start_year + clock.starts_years[first]:g}")  # fmt: skip
+    hint = (
+        "add policies, such as one of rule lazy, or give more of what runs out: site.most_w, market.budget_usd_per_year"
+    )
+    raise InfeasibleError(text, code="E294", hint=hint)
 
 
 def _rows(study: Study, main: Grid, best: Optima | None) -> dict[str, Row]:
@@ -194,11 +207,12 @@ def _row(
     feasible: bool,
 ) -> Row:  # fmt: skip
     asked, clock = study.builder.path(study.values), study.case.clock
-    requests = asked.requests(clock.starts_years)
+    years = np.floor(clock.starts_years + 1e-9)
+    requests = asked.requests(years)
     if study.case.inputs.demand.requests_per_s is None:
         requests = requests * float(made.world.demand_per_s.sum(axis=-1).flat[0] / made.world.classes)
     grown = 1.0 + as_array(study.values[study.case.paths["demand.output_growth_fraction"]])
-    tokens = study.values[study.case.paths["demand.output_tokens"]] * grown**clock.starts_years
+    tokens = study.values[study.case.paths["demand.output_tokens"]] * grown**years
     return Row(name, strategy, policy, made, what, money, feasible, float("nan"), float("nan"),
                levelised(made, what, money, requests, as_array(tokens)))  # fmt: skip
 
@@ -229,7 +243,7 @@ def _compared(rows: dict[str, Row], best: Optima | None) -> dict[str, Row]:
         if best is not None and name != "rent":
             least = float("nan")
             if (row.strategy.design, row.strategy.way) == (best.start.strategy.design, best.start.strategy.way):
-                least = best.start.optimum.objective_usd
+                least = best.start_usd
             elif row.strategy.way == best.way:
                 least = float(best.usd[row.strategy.design])
             regret = cost / least - 1.0

@@ -6,6 +6,7 @@ The first year is the shortest horizon that has no plan; what binds in it is wha
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,12 +16,15 @@ from aiplan.planners.arrays import Array
 from aiplan.planners.lifecycle.linear import Linear, Solution, solve
 from aiplan.planners.lifecycle.problem import Problem
 from aiplan.planners.lifecycle.programme import RESOURCES, Programme, programme
+from aiplan.planners.lifecycle.words import ROUNDING, at_least, percent, year_text
 from aiplan.planners.lifecycle.world import Bools
 
 UNITS = {"demand": "requests/s", "site": "W", "budget": "USD", "racks": "racks"}
 LIMIT_ROWS = {"site": "site", "budget": "budget", "racks": "racks"}
 SMALLEST_PRICE = 1e-7
 """Price of a limit, over the largest, below which it does not bind."""
+SMALLEST_SHARE = 1e-6
+"""Share of a year's demand that is told as missing [1]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,7 @@ class Relaxation:
     ----------
     resource : ``demand``, ``site``, ``budget`` or ``racks``
     amount : demand not served, added up over periods and classes; extra capacity or racks; budget added up
-    by_period : the same by period, shape (T,)
+    by_period : the same by period, shape (T,); of demand the class that is served least
     unit : of both
     """
 
@@ -47,41 +51,96 @@ class Infeasibility:
 
     Attributes
     ----------
+    problem : that has none
     period, year : first in which demand cannot be served
     resources : what binds up to then, the tightest first: ``site``, ``budget``, ``racks``, or ``hardware`` where
         nothing on sale or owned can serve, ``kept`` where servers that must be kept are too many
-    unmet_per_s : least demand that has to go unserved in that horizon, shape (W,) in that period [1/s]
+    unmet_per_s : least demand, with its reserve, that has to go unserved in that horizon, shape (W,) in that
+        period [1/s]
     relaxations : of each resource that cures it alone, the relatively smallest first
     """
 
+    problem: Problem
     period: int
     year: float
     resources: tuple[str, ...]
     unmet_per_s: Array
     relaxations: tuple[Relaxation, ...]
 
+    @property
+    def silent(self) -> bool:
+        """Whether no server, on sale or not, serves some class of work at all."""
+        return bool(np.any(np.all(self.problem.world.generations.capacity_per_s <= 0, axis=0)))
+
     def sentence(self) -> str:
         """What is wrong, in one line."""
         names = {"site": "the power of the site", "budget": "the budget", "racks": "the racks of the site",
                  "hardware": "the hardware on sale and owned", "kept": "servers that must be kept"}  # fmt: skip
         what = " and ".join(names[name] for name in self.resources)
-        short = float(self.unmet_per_s.sum())
+        # A request needs every class of work, so that what is missing is not their sum.
+        short = float(self.unmet_per_s.max())
         if short <= 0.0:
-            return f"from {self.year:g} on, {what} forbids what stands already"
-        return f"from {self.year:g} on, {what} cannot serve the demand: {short:.4g} requests/s are missing then"
+            return f"from {year_text(self.year)} on, {what} forbids what stands already"
+        if self.silent:
+            return ("no server of the roadmap serves anything: none keeps the promises of time to first token and "
+                    "between tokens, or none holds the model")  # fmt: skip
+        part = percent(short / float(self._demand()[self.period]))
+        missing = f"{self._requests(short)} requests/s of the reference kind are missing then"
+        return (
+            f"from {year_text(self.year)} on, {what} cannot serve the demand: {missing}, {part} of that year's demand"
+        )
 
     def hint(self) -> str:
         """What would make it possible."""
-        cures = []
-        for cure in self.relaxations:
-            verb = "less served" if cure.resource == "demand" else "more"
-            over = " (added up over periods)" if cure.resource in ("demand", "budget") else ""
-            cures.append(f"{cure.amount:.4g} {cure.unit} {verb}{over}")
+        if self.silent:
+            return ("loosen demand.ttft_s or demand.tbt_s, or ask for shorter demand.input_tokens or output_tokens, a "
+                    "smaller demand.model, a narrower operation.precision or larger roadmap.servers")  # fmt: skip
+        tell = {"demand": self._less, "site": self._power, "racks": self._racks, "budget": self._money}
+        cures = [tell[cure.resource](cure) for cure in self.relaxations]
         return "least change that is enough by itself: " + "; or ".join(cures) if cures else "several limits must give"
 
     def error(self) -> InfeasibleError:
         """The error that says all this."""
         return InfeasibleError(self.sentence(), code="E291", hint=self.hint())
+
+    def _demand(self) -> Array:
+        """Demand of a class, with its reserve, shape (T,) [1/s]."""
+        return np.asarray(self.problem.demand_per_s.max(axis=-1))
+
+    def _requests(self, per_s: float) -> str:
+        """Requests/s without the reserve that is kept over them, rounded up."""
+        return at_least(per_s / (1.0 + self.problem.world.reserve_fraction))
+
+    def _year(self, period: int) -> str:
+        clock = self.problem.world.clock
+        return year_text(clock.start_year + float(clock.starts_years[period]))
+
+    def _less(self, cure: Relaxation) -> str:
+        demand = self._demand()
+        part = np.divide(cure.by_period, demand, out=np.zeros(demand.shape), where=demand > 0)
+        short, most = np.nonzero(part > SMALLEST_SHARE)[0], int(part.argmax())
+        count = self._requests(float(cure.by_period[most]))
+        if len(short) == 1:
+            return f"serving {count} requests/s less in {self._year(most)}, {percent(part[most])} of its demand"
+        span = f"from {self._year(int(short[0]))} to {self._year(int(short[-1]))}" if len(short) else "throughout"
+        return (f"serving less {span}, at most {count} requests/s less in {self._year(most)}, {percent(part[most])} "
+                "of its demand")  # fmt: skip
+
+    def _power(self, cure: Relaxation) -> str:
+        watts = cure.amount
+        amount = f"{at_least(watts / 1e6)} MW" if watts >= 1e6 else f"{at_least(watts / 1e3)} kW"
+        return f"{amount} more of site power"
+
+    def _racks(self, cure: Relaxation) -> str:
+        count = math.ceil(cure.amount * (1.0 - ROUNDING))
+        return f"{count:,} rack{'' if count == 1 else 's'} more"
+
+    def _money(self, cure: Relaxation) -> str:
+        most = int(cure.by_period.argmax())
+        usd = float(cure.by_period[most])
+        yearly = usd / self.problem.world.clock.dt_years
+        again = "" if np.count_nonzero(cure.by_period > ROUNDING * usd) == 1 else ", less in other years"
+        return f"{at_least(yearly / 1e6)} M USD a year more of budget in {self._year(most)}{again}"
 
 
 def explain_infeasible(problem: Problem, *, keep: Bools | None = None) -> Infeasibility | None:
@@ -94,7 +153,7 @@ def explain_infeasible(problem: Problem, *, keep: Bools | None = None) -> Infeas
     cures = [cure for name in RESOURCES if (cure := _relaxation(problem, keep, name)) is not None]
     cures.sort(key=lambda cure: cure.amount / _size(problem, cure.resource))
     year = problem.world.clock.start_year + float(problem.world.clock.starts_years[first])
-    return Infeasibility(first, year, resources, unmet, tuple(cures))
+    return Infeasibility(problem, first, year, resources, unmet, tuple(cures))
 
 
 def until(linear: Linear, made: Programme, period: int) -> Linear:
@@ -178,7 +237,7 @@ def _relaxation(problem: Problem, keep: Bools | None, name: str) -> Relaxation |
     columns = made.columns.slack[name]
     amount = np.maximum((found.x * made.column_scale)[columns], 0.0)
     periods = problem.world.clock.periods
-    by_period = amount.sum(axis=-1) if name == "demand" else np.broadcast_to(amount, (periods,))
+    by_period = amount.max(axis=-1) if name == "demand" else np.broadcast_to(amount, (periods,))
     total = float(amount.sum())
     return Relaxation(name, total, np.asarray(by_period), UNITS[name])
 

@@ -10,12 +10,13 @@ from aiplan.planners.lifecycle import report_options as options
 from aiplan.planners.lifecycle import report_risk as unknown
 from aiplan.planners.lifecycle import report_tables as money
 from aiplan.planners.lifecycle.charts import pictures
-from aiplan.planners.lifecycle.plan import Result
+from aiplan.planners.lifecycle.plan import Result, Row
 from aiplan.planners.lifecycle.report_lines import LINES, lines_of, values_of
 from aiplan.planners.lifecycle.report_tables import ACCOUNTS
-from aiplan.planners.lifecycle.report_values import design_of
+from aiplan.planners.lifecycle.report_values import RENTED_MUCH, design_of, rented
 from aiplan.planners.lifecycle.report_warnings import warnings_of
 from aiplan.planners.lifecycle.strategies import BUILD, OPERATE, REFRESH
+from aiplan.planners.lifecycle.words import counted, spanned
 from aiplan.report.model import Origin, Report, Table
 from aiplan.report.numbers import number as told
 
@@ -30,11 +31,14 @@ DETAILED: dict[Name, tuple[str, ...]] = {"tco": ("baseline", "joint", "optimum")
 """Strategies whose years and fleet are printed."""
 NOT_MODELLED = (
     "training, and work that cannot wait or move: demand is requests of one reference kind with a peak and a mean",
-    "financing: loans, leases, equity; insurance, property tax, permits, cost of delay",
+    "financing: loans, leases, equity; insurance, property tax, cost of delay",
     "outages: what fails for good leaves the fleet; service lost until then is not priced",
     "hours of prices and carbon: a year has one price of electricity and one demand charge",
     "fabric grown step by step: the network of a server is bought with it",
     "halls rebuilt for another cooling or power design during their life",
+    "profit of this datacenter: taxes assume other income of the owner that costs are set against; what is sold early "
+    "goes on being depreciated for tax",
+    "prices of land, permits and grid connection beyond a cost per watt; unused capacity that could be rented out",
 )
 
 
@@ -104,9 +108,10 @@ def headline(result: Result) -> str:
     """One sentence a newcomer can quote; it names the accounting."""
     values, years = values_of(result), result.case.clock.horizon_years
     plainly = f" ({_money(_number(values['tco_usd']))} undiscounted)" if result.accounting == "finance" else ""
+    lasting = f"{spanned(years)} cost{'s' if years == 1 else ''}"
     cost = (
-        f"{years:g} years cost {_money(_number(values['npv_usd']))} in {result.accounting} accounting{plainly}"
-        f"{_per_tokens(values)}"
+        f"{lasting} {_money(_number(values['npv_usd']))} in {result.accounting} accounting{plainly}"
+        f"{_per_tokens(values)}{_rented(result.start)}"
     )
     if values["saving_joint"] is None:
         return f"{cost}; the baseline does not serve all of the demand."
@@ -138,9 +143,11 @@ def refresh_headline(result: Result) -> str:
         return f"No policy serves all of the demand in the baseline's design, accounting {result.accounting}."
     start = costs[grid.start.policy]
     against = f", {1.0 - costs[best] / start:.0%} less than {grid.start.policy}" if np.isfinite(start) else ""
+    row = options.row_of_policy(result, best)
+    first = f"Of {len(costs)} policies {best} costs least:" if len(costs) > 1 else f"The only policy, {best}, costs"
     return (
-        f"Of {len(costs)} policies {best} costs least: {_money(costs[best])} over {result.case.clock.horizon_years:g} "
-        f"years in {result.accounting} accounting{against if best != grid.start.policy else ', the baseline'}"
+        f"{first} {_money(costs[best])} over {spanned(result.case.clock.horizon_years)} in {result.accounting} "
+        f"accounting{against if best != grid.start.policy else ', the baseline'}{'' if row is None else _rented(row)}"
         f"{_regret(values)}."
     )
 
@@ -154,6 +161,12 @@ def _per_tokens(values: dict[str, Any]) -> str:
     return "" if price is None else f", ${told(price, 3)} per million tokens"
 
 
+def _rented(row: Row) -> str:
+    """How much of the demand is rented, where that is worth a word."""
+    part = rented(row)
+    return f"; {part:.0%} of the demand is rented" if part > RENTED_MUCH else ""
+
+
 def _regret(values: dict[str, Any]) -> str:
     if values["regret"] is None:
         return ""
@@ -164,21 +177,22 @@ def _context(result: Result, scenario: Scenario[Any]) -> tuple[tuple[str, str], 
     case, inputs = result.case, result.case.inputs
     clock, start = case.clock, result.start
     grid = result.grids[result.accounting]
+    ways, policies, designs = grid.usd.shape
     known = len(case.hardware.servers)
     rate = case.parameters.medians()[case.paths["account.discount_fraction"]]
-    counted = f", {rate:.2%} a year" if result.accounting == "finance" else ""
+    discounting = f", {rate:.2%} a year" if result.accounting == "finance" else ""
     rows = [
-        ("Accounting", f"{result.accounting}: {ACCOUNTS[result.accounting]}{counted}; baseline at inputs' medians"),
+        ("Accounting", f"{result.accounting}: {ACCOUNTS[result.accounting]}{discounting}; baseline at inputs' medians"),
         ("Horizon", f"{clock.start_year:g} to {clock.start_year + clock.horizon_years:g} in steps of "
-                    f"{clock.dt_years:g} year"),
+                    f"{spanned(clock.dt_years)}"),
         ("Baseline", f"{' / '.join(design_of(result, start.strategy))}, policy {start.strategy.policy}"),
-        ("Strategies", f"{grid.usd.size:,}: {grid.usd.shape[2]} designs x {grid.usd.shape[1]} policies x "
-                       f"{grid.usd.shape[0]} ways to run the fleet, {int(np.isfinite(grid.usd).sum()):,} of which "
-                       "serve all of the demand"),
+        ("Strategies", f"{grid.usd.size:,}: {counted(designs, 'design')} x {counted(policies, 'policy')} x "
+                       f"{counted(ways, 'way')} to run the fleet; "
+                       f"{int(np.isfinite(grid.usd).sum()):,} of {grid.usd.size:,} serve all of the demand"),
         ("Demand", f"{told(float(start.problem.demand_per_s[0].max()))} requests/s at the first peak, of "
                    f"{case.model}, {inputs.demand.input_tokens.distribution.median:g} tokens in and "
                    f"{inputs.demand.output_tokens.distribution.median:g} out"),
-        ("Roadmap", f"{known} generations of the catalog, {len(case.roadmap.names) - known} projected"),
+        ("Roadmap", f"{counted(known, 'generation')} of the catalog, {len(case.roadmap.names) - known} projected"),
     ]  # fmt: skip
     if inputs.site.place:
         rows.append(("Place", inputs.site.place))

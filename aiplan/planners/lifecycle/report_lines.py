@@ -8,7 +8,7 @@ import numpy as np
 
 from aiplan.planners.lifecycle.plan import Result, hall_w
 from aiplan.planners.lifecycle.report_tables import flow, kind_flow, names_of
-from aiplan.planners.lifecycle.report_values import MW, design_of, plain, share, told_strategy
+from aiplan.planners.lifecycle.report_values import MW, design_of, plain, rented, share, told_strategy
 from aiplan.planners.lifecycle.risk import COST
 from aiplan.planners.lifecycle.strategies import BUILD, OPERATE, REFRESH, STAGES, Strategy
 from aiplan.planners.parameters import Evidence
@@ -17,6 +17,7 @@ from aiplan.report.model import Cell, Line
 QUANTILES = ("p5", "p25", "p50", "p75", "p95", "mean")
 OF_ACCOUNT = "{accounting}"
 """Stands for the scenario's accounting in a label."""
+NOTHING_OFFERED = "nothing is offered for rent"
 
 # id: (label, unit, formula, line that the evidence is of). A test checks that every line of a report stands here.
 LINES: dict[str, tuple[str, str | None, str, str]] = {
@@ -24,19 +25,30 @@ LINES: dict[str, tuple[str, str | None, str, str]] = {
     "tco_usd": ("Total cost, undiscounted, {accounting}", "USD",
                 "capex_usd + opex_usd + tax_usd + terminal_usd of the baseline over the horizon", "tco_usd"),
     "npv_usd": ("Present cost, {accounting}", "USD",
-                "the same, each flow discounted; equal to tco_usd under paper and book", COST),
-    "npv_sampled_usd": ("over the draws", "USD", "the baseline's present cost, inputs drawn", COST),
-    "capex_usd": ("Capital", "USD", "servers + network + halls - resale, over the horizon", "capex_usd"),
-    "opex_usd": ("Operation", "USD", "energy, demand charge, water, carbon, upkeep, software, staff, rent", "opex_usd"),
-    "tax_usd": ("Tax", "USD", "tax on profit that costs and depreciation save (negative), and on sales", "opex_usd"),
-    "terminal_usd": ("Terminal value", "USD", "what stands at the end is worth, as income: negative", "tco_usd"),
-    "tco_without_terminal_usd": ("Total cost without it", "USD", "tco_usd - terminal_usd", "tco_usd"),
-    "upfront_usd": ("Paid in the first period", "USD", "capital of the first period", "capex_usd"),
-    "usd_per_year": ("The same cost every year", "USD/year", "npv_usd / sum of discount factors x period", COST),
+                "capital, operation, tax and terminal value of the baseline, each discounted from when it is paid to "
+                "the start at account.discount_fraction; paper and book do not discount: tco_usd", COST),
+    "npv_sampled_usd": ("Present cost over the draws", "USD", "median of the baseline's npv_usd, inputs drawn",
+                        COST),
+    "rented_fraction": ("Demand served by rented servers", None, "requests/s rented / requests/s of demand with its "
+                        "reserve, each added up over periods and classes", COST),
+    "capex_usd": ("Capital, undiscounted", "USD", "servers + network + halls - resale, over the horizon", "capex_usd"),
+    "opex_usd": ("Operation, undiscounted", "USD", "energy, demand charge, water, carbon, upkeep, software, "
+                 "staff, rent", "opex_usd"),
+    "tax_usd": ("Tax, undiscounted", "USD", "tax on profit that costs and depreciation save (negative), and on "
+                "sales", "opex_usd"),
+    "terminal_usd": ("Terminal value, undiscounted", "USD", "what stands at the end is worth, as income: negative",
+                     "tco_usd"),
+    "tco_without_terminal_usd": ("Total cost without terminal value", "USD", "tco_usd - terminal_usd, undiscounted",
+                                 "tco_usd"),
+    "upfront_usd": ("Capital paid in the first period", "USD", "servers, network and halls bought in it", "capex_usd"),
+    "usd_per_year": ("Present cost as equal payments every year", "USD/year", "npv_usd / sum of discount factors x "
+                     "period", COST),
     "usd_per_million_tokens": ("Per million answer tokens", "USD", "npv_usd / discounted tokens at the mean load; none "
                                "where demand is not served", COST),
-    "usd_per_gpu_h": ("Per accelerator-hour in service", "USD/h", "npv_usd / discounted hours", COST),
-    "usd_per_mw_year": ("Per megawatt of hall and year", "USD/(MW year)", "npv_usd / discounted megawatt-years", COST),
+    "usd_per_gpu_h": ("Per accelerator-hour in service", "USD/h", "npv_usd / discounted accelerator-hours, rent left "
+                      "out of the cost", COST),
+    "usd_per_mw_year": ("Per megawatt of hall and year", "USD/(MW year)", "npv_usd / discounted megawatt-years, rent left "
+                        "out of the cost", COST),
     "servers_usd_per_year": ("Servers bought, per year", "USD/year", "cost line servers / years; resale not taken off",
                              "capex_usd"),
     "energy_usd_per_year": ("Energy, per year", "USD/year", "cost line energy / years", "opex_usd"),
@@ -52,10 +64,10 @@ LINES: dict[str, tuple[str, str | None, str, str]] = {
     "saving_operate": ("Saving, operate alone, {accounting}", None,
                        "1 - best operation / baseline, design and policy kept", COST),
     "saving_joint": ("Saving, all three, {accounting}", None, "1 - best of all strategies / baseline", COST),
-    "shapley_build": ("Build's part of it", None, "mean over all orders of the stages (Shapley); the parts add up",
-                      COST),
-    "shapley_refresh": ("Refresh's part", None, "as shapley_build", COST),
-    "shapley_operate": ("Operate's part", None, "as shapley_build", COST),
+    "shapley_build": ("Build's part of the joint saving", None, "what the stage adds, mean over all orders of the "
+                      "stages (Shapley); the parts add up to saving_joint", COST),
+    "shapley_refresh": ("Refresh's part of the joint saving", None, "as shapley_build", COST),
+    "shapley_operate": ("Operate's part of the joint saving", None, "as shapley_build", COST),
     "best_build": ("Best design alone", None, "power / cooling / network of saving_build", COST),
     "best_refresh": ("Best policy alone", None, "of saving_refresh", COST),
     "best_operate": ("Best operation alone", None, "of saving_operate", COST),
@@ -64,20 +76,23 @@ LINES: dict[str, tuple[str, str | None, str, str]] = {
                COST),
     "optimum_usd": ("Least present cost, {accounting}", "USD", "linear programme in the baseline's design and "
                     "operation", COST),
-    "optimum_joint_usd": ("over all designs", "USD", "the same in the best design and operation", COST),
+    "optimum_joint_usd": ("Least present cost over all designs, best operation", "USD", "linear programmes in every "
+                          "design, in the best operation; the least of them", COST),
     "optimum_status": ("Proof of the optimum", None, "by HiGHS: optimal, within gap, or stopped", COST),
-    "optimum_gap": ("Gap to its bound", None, "(optimum_usd - bound) / optimum_usd, bound by weak duality", COST),
-    "optimum_violation": ("Worst violation of a rule", None, "recomputed from the plan, relative", COST),
+    "optimum_gap": ("Gap of the optimum to its bound", None, "(optimum_usd - bound) / optimum_usd, bound by weak "
+                    "duality", COST),
+    "optimum_violation": ("Worst violation of a rule by the optimum", None, "recomputed from the plan, relative", COST),
     "site_usd_per_w": ("A watt more of site", "USD/W", "shadow price of site.most_w; 0 without a limit", COST),
-    "request_first_usd_s": ("A request/s more in the first period", "USD s", "shadow price, present dollars", COST),
-    "request_mean_usd_s": ("in the mean period", "USD s", "mean over the periods", COST),
+    "request_first_usd_s": ("A request/s more in the first period", "USD per request/s", "shadow price of demand "
+                            "there, in present dollars", COST),
+    "request_mean_usd_s": ("A request/s more in the mean period", "USD per request/s", "mean of the shadow prices of "
+                           "demand over the periods, in present dollars", COST),
     "budget_usd_per_usd": ("A dollar more of budget, at most", None, "largest shadow price of the yearly budget; "
                            "0 without one", COST),
-    "payback_years": ("Owning costs less than renting after", "years", "undiscounted; none where it never does or "
-                      "nothing is offered for rent", "tco_usd"),
+    "payback_years": ("Owning costs less than renting after", "years", "undiscounted costs of the baseline and of "
+                      "renting all of the demand, added up over time", "tco_usd"),
     "return_on_owning_fraction": ("Return of owning in place of renting, per year", None, "rate at which the cash "
-                                  "flows of renting less those of owning have no present value; none where they "
-                                  "change sign more than once", "tco_usd"),
+                                  "flows of renting less those of owning have no present value", "tco_usd"),
 }  # fmt: skip
 
 
@@ -91,7 +106,8 @@ def _line(result: Result, name: str, value: Cell) -> Line:
     label, unit, formula, rests_on = LINES[name]
     found = result.evidence.get(rests_on, Evidence())
     quantiles: dict[str, Any] = _drawn(result) if name == "npv_sampled_usd" else {}
-    return Line(name, label.format(accounting=result.accounting), value, unit, **quantiles, grade=found.grade,
+    counted_in = None if isinstance(value, str) else unit
+    return Line(name, label.format(accounting=result.accounting), value, counted_in, **quantiles, grade=found.grade,
                 sources=found.sources, formula=formula, inputs=found.inputs,
                 effects=found.effects if rests_on == name else ())  # fmt: skip
 
@@ -107,8 +123,7 @@ def values_of(result: Result) -> dict[str, Cell]:
     """The value of every line that the result has."""
     return {
         "accounting": result.accounting, **_costs(result), **_per_unit(result), **_savings(result),
-        **_optimum(result), "payback_years": plain(result.payback),
-        "return_on_owning_fraction": plain(result.return_on_owning),
+        **_optimum(result), **_renting(result),
     }  # fmt: skip
 
 
@@ -118,7 +133,8 @@ def _costs(result: Result) -> dict[str, Cell]:
     found: dict[str, Cell] = {
         "tco_usd": total, "npv_usd": float(money.total()), "capex_usd": float(money.plain("capex")),
         "opex_usd": float(money.plain("opex")), "tax_usd": float(money.plain("tax")), "terminal_usd": terminal,
-        "tco_without_terminal_usd": total - terminal, "upfront_usd": float(kind_flow(result.start, "capex")[0]),
+        "tco_without_terminal_usd": total - terminal, "rented_fraction": rented(result.start),
+        "upfront_usd": float(kind_flow(result.start, "capex")[0]),
     }  # fmt: skip
     if result.risk is not None:
         found["npv_sampled_usd"] = _drawn(result).get("p50")
@@ -172,6 +188,16 @@ def _policy(_: Result, strategy: Strategy) -> str:
 
 def _way(_: Result, strategy: Strategy) -> str:
     return strategy.way
+
+
+def _renting(result: Result) -> dict[str, Cell]:
+    """Owning against renting; in words where there is no number."""
+    offered = "rent" in result.rows
+    payback, rate = plain(result.payback), plain(result.return_on_owning)
+    return {
+        "payback_years": payback if payback is not None else "never" if offered else NOTHING_OFFERED,
+        "return_on_owning_fraction": rate if rate is not None else "no single rate" if offered else NOTHING_OFFERED,
+    }
 
 
 def _optimum(result: Result) -> dict[str, Cell]:

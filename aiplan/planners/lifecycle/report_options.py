@@ -15,10 +15,12 @@ from aiplan.planners.lifecycle.report_values import (
     design_of,
     first_bought,
     plain,
+    rented,
     share,
     usd,
 )
 from aiplan.planners.lifecycle.strategies import Strategy
+from aiplan.planners.lifecycle.words import year_text
 from aiplan.report.model import Cell, Column, Table
 
 WEAK = "assumption"
@@ -133,31 +135,34 @@ def policies_table(result: Result, *, shown: bool = False) -> Table:
     columns = (
         Column("policy", "policy", keep=True), Column("rule", "rule"),
         usd("cost", "present cost", keep=True), Column("saving_fraction", "saving", keep=True),
-        Column("regret_fraction", "regret", keep=True),
+        Column("regret_fraction", "regret", keep=True), Column("rented_fraction", "rented"),
         *(usd(f"{name}_cost", name) for name in ACCOUNTINGS),
         Column("servers_bought", "servers bought"), Column("age_mean_years", "mean age", "years"),
         Column("hall_peak_mw", "largest hall", "MW"), Column("feasible", "serves all"),
         Column("lives", "lives", "years"),
     )  # fmt: skip
-    start, rows = result.start.strategy, []
+    rows: list[tuple[Cell, ...]] = []
     for name, policy in result.case.policies.items():
-        row = result.rows.get(f"policy:{name}")
-        if row is None:
-            found = next((one for one in result.rows.values() if one.policy is not None
-                          and one.policy.rule == "per-generation" and one.strategy.policy == name
-                          and (one.strategy.design, one.strategy.way) == (start.design, start.way)), None)  # fmt: skip
-            row = found
+        row = row_of_policy(result, name)
         costs = [_cost_of(result, accounting, name) for accounting in ACCOUNTINGS]
         rows.append((name, policy.rule, *_of_row(result, row), *costs, *_of_fleet(row), _lives(row)))
     title = f"Refresh policies in the baseline's design and operation, accounting {result.accounting}"
     return Table("policies", title, columns, tuple(rows), shown=shown)
 
 
+def row_of_policy(result: Result, name: str) -> Row | None:
+    """The row of a policy in the baseline's design and operation; of one that was searched for, where it was."""
+    start = result.start.strategy
+    found = (one for one in result.rows.values() if one.policy is not None and one.strategy.policy == name
+             and (one.strategy.design, one.strategy.way) == (start.design, start.way))  # fmt: skip
+    return next(found, None)
+
+
 def _of_row(result: Result, row: Row | None) -> tuple[Cell, ...]:
     if row is None:
-        return None, None, None
+        return None, None, None, None
     saving = plain(row.saving) if result.start.feasible and row.feasible else None
-    return plain(row.money.total()), saving, plain(row.regret) if row.feasible else None
+    return plain(row.money.total()), saving, plain(row.regret) if row.feasible else None, rented(row)
 
 
 def _of_fleet(row: Row | None) -> tuple[Cell, ...]:
@@ -190,6 +195,12 @@ def _cost_of(result: Result, accounting: Any, policy: str) -> float | None:
     return None if found is None else plain(found[1])
 
 
+def _year(year: Any) -> str | None:
+    """A calendar year as text, which is not rounded or grouped as an amount is."""
+    found = plain(year)
+    return None if found is None else year_text(found)
+
+
 def generations_table(result: Result) -> Table:
     """The roadmap: generations known and projected, with what a server of each does in the baseline."""
     columns = (
@@ -198,7 +209,7 @@ def generations_table(result: Result) -> Table:
         Column("last_sale_year", "sold until"), usd("price", "price when available", keep=True),
         Column("rated_kw", "rated", "kW", keep=True), Column("requests_per_s", "requests/s", keep=True),
         Column("prefill_per_s", "prompts/s alone"), Column("decode_per_s", "answers/s alone"),
-        Column("active_kw", "drawn at work", "kW"), Column("usd_s", "per request/s", "USD s"),
+        Column("active_kw", "drawn at work", "kW"), Column("usd_s", "price of a request/s", "USD per request/s"),
         Column("life_years", "longest life", "years"), Column("hosted", "baseline cools it"),
         Column("layout", "replicas"), Column("reason", "why nothing is served"),
     )  # fmt: skip
@@ -213,8 +224,8 @@ def generations_table(result: Result) -> Table:
         price = float(generations.price_usd[at, min(period, case.clock.periods - 1)])
         rate = _alone_per_s(result, BASELINE, at)
         rows.append((
-            name, not projected, plain(roadmap.release_years[at]), plain(roadmap.available_years[at]),
-            plain(roadmap.last_sale_years[at]), price, float(setup.rated_w[at]) / 1e3, rate,
+            name, not projected, _year(roadmap.release_years[at]), _year(roadmap.available_years[at]),
+            _year(roadmap.last_sale_years[at]), price, float(setup.rated_w[at]) / 1e3, rate,
             plain(setup.rates.prefill_per_s[at]), plain(setup.rates.decode_per_s[at]),
             float(setup.active_w[at].max()) / 1e3, share(price, rate), float(generations.life_years[at]),
             bool(hosts[at]), setup.rates.layout[at], setup.rates.reason[at],

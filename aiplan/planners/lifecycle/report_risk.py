@@ -7,15 +7,15 @@ import numpy as np
 from aiplan.planners.arrays import Array
 from aiplan.planners.lifecycle.extensive import FirstStage
 from aiplan.planners.lifecycle.plan import Result
-from aiplan.planners.lifecycle.report_values import plain, share, told_strategy, usd, year_number
+from aiplan.planners.lifecycle.report_values import plain, rented, share, told_strategy, usd, year_number
 from aiplan.planners.lifecycle.risk import PATHS
-from aiplan.planners.lifecycle.robustness import PUBLISHED_FRACTIONS
+from aiplan.planners.lifecycle.robustness import PUBLISHED_FRACTIONS, agreement
 from aiplan.planners.lifecycle.rolling import Carried
 from aiplan.planners.lifecycle.stochastic import cvar
 from aiplan.report.model import Cell, Column, Table
 
-PUBLISHED_BREAKS = {("demand", 3.0): 0.31, ("model", 0.8): 0.43}
-"""Cost saved by adapting, by kind and factor of the break: Stojkovic et al. 2026, section VIII-A (published)."""
+PUBLISHED_BREAKS = {("demand", 3.0, 5.0): 0.31, ("model", 0.8, 5.0): 0.43}
+"""Cost saved by adapting, by kind, factor and year of the break: Stojkovic et al. 2026, section VIII-A (published)."""
 
 
 def optimum_table(result: Result) -> Table:
@@ -43,8 +43,8 @@ def shadow_prices_table(result: Result) -> Table:
     """What one more unit of each limit saves in the baseline's design, and what one more request/s costs, by period."""
     columns = (
         Column("year", "year", keep=True), Column("after_years", "after", "years"),
-        Column("demand_usd_s", "a request/s", "USD s", keep=True),
-        Column("demand_booked_usd_s", "in that year's money", "USD s"),
+        Column("demand_usd_s", "a request/s", "USD per request/s", keep=True),
+        Column("demand_booked_usd_s", "a request/s, in that year's money", "USD per request/s"),
         Column("power_usd_per_w", "a watt of hall", "USD/W", keep=True),
         Column("budget_usd_per_usd", "a dollar of budget", keep=True),
     )  # fmt: skip
@@ -64,11 +64,11 @@ def uncertainty_table(result: Result) -> Table:
     """Each policy over the same draws."""
     columns = (
         Column("policy", "policy", keep=True), usd("mean", "mean", keep=True), usd("sd", "deviation"),
-        Column("cv", "over mean"), *(usd(f"p{p}", f"P{p}", keep=p == 95) for p in (5, 25, 50, 75, 95)),
+        Column("cv", "deviation over mean"), *(usd(f"p{p}", f"P{p}", keep=p == 95) for p in (5, 25, 50, 75, 95)),
         usd("cvar", "mean of the worst 5 %"), usd("error", "standard error"),
-        Column("cheapest_fraction", "cheapest in", keep=True), usd("difference", "to the baseline"),
-        usd("difference_low", "95 % from"), usd("difference_high", "to"),
-        Column("cheaper_fraction", "cheaper than it in"), Column("feasible_fraction", "serves all in"),
+        Column("cheapest_fraction", "cheapest in", keep=True), usd("difference", "difference to the baseline"),
+        usd("difference_low", "difference, 95 % from"), usd("difference_high", "difference, 95 % to"),
+        Column("cheaper_fraction", "cheaper than the baseline in"), Column("feasible_fraction", "serves all in"),
     )  # fmt: skip
     rows: list[tuple[Cell, ...]] = []
     risk = result.risk
@@ -93,9 +93,9 @@ def tornado_table(result: Result) -> Table:
     """The baseline's cost with each uncertain input at its P5 and P95, longest swing first."""
     columns = (
         Column("input", "input", keep=True), Column("label", "what it is"), Column("input_p5", "input at P5"),
-        Column("input_p95", "at P95"), Column("unit", "unit"), usd("low", "cost at P5", keep=True),
-        usd("high", "at P95", keep=True), usd("swing", "swing"), Column("swing_fraction", "of the cost", keep=True),
-        Column("variance_fraction", "of the variance"), Column("method", "by"),
+        Column("input_p95", "input at P95"), Column("unit", "unit"), usd("low", "cost at P5", keep=True),
+        usd("high", "cost at P95", keep=True), usd("swing", "swing"),
+        Column("swing_fraction", "swing over the cost", keep=True), Column("variance_fraction", "of the variance"), Column("method", "share found by"),
     )  # fmt: skip
     rows: list[tuple[Cell, ...]] = []
     if result.risk is not None:
@@ -126,25 +126,25 @@ def breaks_table(result: Result) -> Table:
     """Structural breaks: the same policy, a plan that is not changed, one that adapts, and one that knew."""
     columns = (
         Column("break", "break", keep=True), Column("kind", "kind"), Column("factor", "factor"),
-        Column("year", "from", keep=True), usd("trend", "policy without it"),
-        usd("policy", "policy with it", keep=True),
-        Column("policy_feasible", "serves all"), usd("frozen", "plan kept"),
-        Column("frozen_unmet_fraction", "of demand unserved"), usd("adaptive", "planned anew", keep=True),
-        usd("clairvoyant", "known before"), Column("saving_fraction", "saved by adapting", keep=True),
-        Column("published_fraction", "published"),
-        Column("regret_fraction", "adapting over knowing"),
+        Column("year", "from year", keep=True), usd("trend", "policy without the break"),
+        usd("policy", "policy with the break", keep=True),
+        Column("policy_feasible", "serves all"), usd("frozen", "plan kept as it was"),
+        Column("frozen_unmet_fraction", "unserved by the plan kept"), usd("adaptive", "planned anew", keep=True),
+        usd("clairvoyant", "planned knowing it"), Column("saving_fraction", "saved by adapting", keep=True),
+        Column("published_fraction", "published saving"),
+        Column("regret_fraction", "regret of adapting"),
     )  # fmt: skip
     rows: list[tuple[Cell, ...]] = []
     clock = result.case.clock
     for name, shock in result.shocks.items():
         asked = result.case.inputs.breaks[name]
-        factor = asked.factor.distribution.median
+        factor, after = asked.factor.distribution.median, asked.after_years.distribution.median
         short = _unmet(shock.adaptive)
         saving = shock.saving if shock.policy_feasible and short <= 1e-9 else None
         rows.append((
             name, asked.kind, factor, year_number(clock.start_year + shock.period * clock.dt_years), shock.trend_usd,
             shock.policy_usd, shock.policy_feasible, shock.frozen.cost_usd, shock.unmet, shock.adaptive.cost_usd,
-            shock.clairvoyant_usd, saving, PUBLISHED_BREAKS.get((asked.kind, round(factor, 9))),
+            shock.clairvoyant_usd, saving, PUBLISHED_BREAKS.get((asked.kind, round(factor, 9), round(after, 9))),
             share(shock.adaptive.cost_usd - shock.clairvoyant_usd, shock.clairvoyant_usd),
         ))  # fmt: skip
     title = f"Structural breaks in the baseline's design and operation, accounting {result.accounting}"
@@ -166,12 +166,14 @@ def robustness_table(result: Result) -> Table:
         Column("published_top_fraction", "published: best five to"),
     )  # fmt: skip
     found = result.robustness or {}
+    alike = agreement(found)
     rows = tuple(
         (name, PATHS.get(name), each.best_fraction, each.top_fraction, each.returns,
          *PUBLISHED_FRACTIONS.get(name, (None, None)))
         for name, each in found.items()
     )  # fmt: skip
-    title = "Change of a trend's annual rate that leaves the best policy best"
+    beside = "" if np.isnan(alike) else f" (rank correlation with the published {alike:.2f})"
+    title = f"Change of a trend's annual rate that leaves the best policy best{beside}"
     return Table("robustness", title, columns, rows, shown=False)
 
 
@@ -212,7 +214,7 @@ def _worst(cost_usd: Array) -> float:
 def rent_table(result: Result) -> Table:
     """Renting all capacity against owning it, and what the optimum rents."""
     columns = (
-        Column("way", "way", keep=True), usd("cost", "present cost", keep=True), usd("tco", "undiscounted"),
+        Column("way", "way", keep=True), usd("cost", "present cost", keep=True), usd("tco", "undiscounted cost"),
         Column("usd_per_million_tokens", "per 1M tokens", "USD", keep=True),
         Column("over_baseline_fraction", "over the baseline", keep=True), Column("rented_fraction", "demand rented"),
         Column("payback_years", "cheaper than renting after", "years"),
@@ -224,8 +226,8 @@ def rent_table(result: Result) -> Table:
             row = result.rows.get(name)
             if row is not None:
                 cost = float(row.money.total())
-                rented = share(row.plan.rent_per_s.sum(), row.problem.demand_per_s.sum())
+                part = rented(row)
                 payback = plain(result.payback) if name == "baseline" else None
                 rows.append((name, cost, plain(row.money.plain()), plain(row.per_unit.usd_per_million_tokens),
-                             share(cost - base, base), rented, payback))  # fmt: skip
+                             share(cost - base, base), part, payback))  # fmt: skip
     return Table("rent", f"Renting against owning, accounting {result.accounting}", columns, tuple(rows), shown=False)

@@ -21,6 +21,7 @@ from aiplan.planners.lifecycle.report_values import (
     plain,
     policy_name,
     rated_w,
+    rented,
     share,
     slug,
     some_rows,
@@ -49,6 +50,7 @@ def strategies_table(result: Result) -> Table:
         Column("id", "strategy", keep=True), Column("power", "power"), Column("cooling", "cooling"),
         Column("network", "network"), Column("policy", "policy"), Column("way", "operation"),
         Column("feasible", "serves all"), usd("npv", "present cost", keep=True), usd("tco", "undiscounted"),
+        Column("rented_fraction", "rented", keep=True),
         usd("capex", "capital"), usd("opex", "operation"), usd("tax", "tax"), usd("terminal", "terminal value"),
         Column("saving_fraction", "saving", keep=True), Column("regret_fraction", "regret", keep=True),
         Column("usd_per_million_tokens", "per 1M tokens", "USD"), Column("usd_per_gpu_h", "per GPU-hour", "USD"),
@@ -61,7 +63,7 @@ def strategies_table(result: Result) -> Table:
         per_tokens = plain(unit.usd_per_million_tokens) if row.feasible else None
         rows.append((
             name, *design_of(result, row.strategy), policy_name(row), row.strategy.way, row.feasible,
-            plain(money.total()), plain(money.plain()), *(plain(money.plain(kind)) for kind in KINDS),
+            plain(money.total()), plain(money.plain()), rented(row), *(plain(money.plain(kind)) for kind in KINDS),
             plain(row.saving) if served and row.feasible else None, plain(row.regret) if row.feasible else None,
             per_tokens, plain(unit.usd_per_gpu_h), plain(unit.usd_per_mw_year),
         ))  # fmt: skip
@@ -153,7 +155,7 @@ def fleet_table(result: Result, names_of_rows: Sequence[str]) -> Table:
         Column("generation", "generation", keep=True), Column("servers", "servers", keep=True),
         Column("accelerators", "accelerators"), Column("it_mw", "rated IT", "MW"),
         Column("hall_mw", "hall it takes", "MW"), Column("age_mean_years", "mean age", "years"),
-        Column("bought", "bought in the year"), Column("retired", "retired in it"),
+        Column("bought", "bought in the year"), Column("retired", "retired in the year"),
     )  # fmt: skip
     rows: list[tuple[Cell, ...]] = []
     for label, row in some_rows(result, names_of_rows).items():

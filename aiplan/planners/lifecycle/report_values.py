@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 MW = 1e6
 TERMINAL = "terminal value"
+RENTED_MUCH = 0.01
+"""Share of the demand that is rented which is worth a word [1]."""
 
 
 def plain(value: Any) -> float | None:
@@ -68,7 +70,14 @@ def design_of(result: Result, strategy: Strategy) -> tuple[str, str, str]:
 
 def policy_name(row: Row) -> str:
     """The policy of a row; an optimum follows none."""
+    if row.id == "rent":
+        return "rented"
     return "none: optimised" if row.policy is None else row.strategy.policy
+
+
+def rented(row: Row) -> float:
+    """Share of the demand of all periods and classes that rented servers serve [1]."""
+    return float(row.plan.rent_per_s.sum() / row.problem.demand_per_s.sum())
 
 
 def told_strategy(result: Result, strategy: Strategy) -> str:

@@ -7,19 +7,25 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from aiplan.planners.lifecycle.operations import BASELINE
-from aiplan.planners.lifecycle.plan import Result
-from aiplan.planners.lifecycle.report_values import share
-from aiplan.planners.lifecycle.strategies import STAGES
+from aiplan.planners.lifecycle.plan import Result, Row
+from aiplan.planners.lifecycle.problem import on_sale
+from aiplan.planners.lifecycle.report_values import RENTED_MUCH, rented, share
+from aiplan.planners.lifecycle.strategies import STAGES, Strategy
+from aiplan.planners.lifecycle.words import year_text
 from aiplan.report.model import Warn
 
 NOT_ADDED = 0.005
 """Difference of the sum of savings to their joint one that is worth a word [1]."""
 FEW = 6
+FULL = 1.0 - 1e-6
+"""Share of a limit from which it counts as used up [1]."""
+BEST = ("baseline", *STAGES, "joint")
+"""Rows whose renting is told."""
 
 
 def warnings_of(result: Result) -> tuple[Warn, ...]:
     """Everything that holds of this result."""
-    return tuple(found for part in (_unserved, _hosts, _silent, _stages, _optimum, _draws, _breaks, _staged)
+    return tuple(found for part in (_unserved, _rented, _hosts, _silent, _stages, _optimum, _draws, _breaks, _staged)
                  for found in part(result))  # fmt: skip
 
 
@@ -35,6 +41,39 @@ def _unserved(result: Result) -> Iterator[Warn]:
         text = (f"{_some(failed)} {'does' if len(failed) == 1 else 'do'} not serve all of the demand: their costs "
                 "cannot be compared")  # fmt: skip
         yield Warn("W-TCO-UNSERVED", text, "site" if "baseline" in failed else "policies")
+
+
+def _rented(result: Result) -> Iterator[Warn]:
+    """Renting keeps a plan possible that the site or the market would not: that must not go unseen."""
+    told: dict[Strategy, str] = {}
+    for name in BEST:
+        row = result.rows.get(name)
+        if row is None or row.strategy in told or not row.feasible:
+            continue
+        part = rented(row)
+        if part > RENTED_MUCH:
+            period = int(np.argmax(row.plan.rent_per_s.sum(axis=-1) > 0))
+            clock = result.case.clock
+            year = year_text(clock.start_year + float(clock.starts_years[period]))
+            told[row.strategy] = f"{name} {part:.0%}, first in {year}, when {_why_rented(row, period)}"
+    if told:
+        yield Warn("W-TCO-RENT", f"rented servers serve a part of the demand: {'; '.join(told.values())}",
+                   "market.rent_usd_per_h")  # fmt: skip
+
+
+def _why_rented(row: Row, period: int) -> str:
+    """What keeps a plan from buying in a period."""
+    world = row.problem.world
+    serve = row.plan.serve[:, period]
+    if not on_sale(world)[..., period].any():
+        return "nothing is on sale that serves the model and that the site can cool"
+    if float(serve @ np.broadcast_to(row.problem.power_w, serve.shape)) >= FULL * float(np.asarray(world.site.most_w)):
+        return "the power of the site is used up"
+    if float(serve @ np.broadcast_to(row.problem.racks_count, serve.shape)) >= FULL * world.site.most_racks_count:
+        return "the racks of the site are used up"
+    if np.isfinite(world.market.budget_usd[period]):
+        return "the budget allows no more"
+    return "its policy buys no more"
 
 
 def _hosts(result: Result) -> Iterator[Warn]:

@@ -89,7 +89,11 @@ def drawn_values(study: Study, samples: int) -> Values:
 def _expanded(study: Study) -> tuple[Any, ...]:
     """Correlations with those of gains and prices written out for every generation."""
     found = []
+    known, uncertain = study.case.parameters.items, study.case.parameters.uncertain()
     for pair in study.case.inputs.uncertainty.correlations:
+        # An input made certain, as by --set, has nothing left to move with another.
+        if any(name in known and name not in uncertain for name in (pair.a, pair.b)):
+            continue
         ends = [pair.a in BY_GENERATION, pair.b in BY_GENERATION]
         if not any(ends):
             found.append(pair)

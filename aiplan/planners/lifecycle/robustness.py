@@ -129,9 +129,10 @@ def _ranks(values: Array) -> Array:
 
 
 def agreement(found: dict[str, Range]) -> float:
-    """Rank correlation with the published table over the trends in both; NaN where all ranges are equal [1]."""
+    """Rank correlation with the published table over the trends in both; NaN below two, or for equal ranges [1]."""
     both = [trend for trend in found if trend in PUBLISHED_FRACTIONS]
-    require(len(both) >= 2, "there must be two trends of the published table or more")
+    if len(both) < 2:
+        return float("nan")
     return rank_correlation(
         np.array([found[trend].best_fraction for trend in both]),
         np.array([PUBLISHED_FRACTIONS[trend][0] for trend in both]),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import islice, product
 
 import numpy as np
 
@@ -22,6 +22,8 @@ from aiplan.planners.lifecycle.world import Ints, World
 LIVES_YEARS: tuple[float, ...] = tuple(float(life) for life in range(int(LONGEST_LIFE_YEARS) + 1))
 BATCH = 256
 GAIN = 1e-9
+Key = tuple[float, float]
+"""Missing share of the demand and cost, by which policies are compared in this order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class Best:
     policy : the best policy found
     usd : what it costs, the mean over draws [USD]
     missing : demand it does not serve over all demand [1]; 0 where it is feasible
-    tried : policies simulated [1]
+    tried : different policies simulated [1]
     """
 
     policy: Policy
@@ -58,12 +60,12 @@ def best_lives(
     search = _Search(world, owned, placement, as_array(lives_years))
     if start:
         lives, key = search.descend(as_array(start))
-        return Best(by_generation(lives.tolist()), key[1], key[0], search.tried)
+        return Best(by_generation(lives.tolist()), key[1], key[0], len(search.known))
     common = np.repeat(search.lives[search.lives > 0][:, None], len(world.generations.names), axis=1)
     starts = [np.full(len(world.generations.names), start_years), search.best(common)[0]]
     found = [search.descend(start) for start in starts]
     lives, key = min(found, key=lambda item: item[1])
-    return Best(by_generation(lives.tolist()), key[1], key[0], search.tried)
+    return Best(by_generation(lives.tolist()), key[1], key[0], len(search.known))
 
 
 def exhaustive_lives(
@@ -80,7 +82,7 @@ def exhaustive_lives(
     rows = np.full((len(search.lives) ** len(free), len(world.generations.names)), 5.0)
     rows[:, free] = list(product(search.lives.tolist(), repeat=len(free)))
     lives, key = search.best(rows)
-    return Best(by_generation(lives.tolist()), key[1], key[0], search.tried)
+    return Best(by_generation(lives.tolist()), key[1], key[0], len(search.known))
 
 
 class _Search:
@@ -92,7 +94,8 @@ class _Search:
             (self.sold, 2), (world.demand_per_s, 2), (world.generations.capacity_per_s, 2),
             (world.generations.price_usd, 2), (as_array(world.site.pue_mean), 0)))  # fmt: skip
         self.free = self._free()
-        self.tried = 0
+        self.reach = self._reach()
+        self.known: dict[bytes, Key] = {}
 
     def _free(self) -> Ints:
         """Generations whose life can matter: ever on sale, or owned."""
@@ -102,14 +105,34 @@ class _Search:
             known[np.unique(self.owned.generation)] = True
         return np.nonzero(known)[0]
 
-    def best(self, rows: Array) -> tuple[Array, tuple[float, float]]:
+    def _reach(self) -> Array:
+        """Life of each generation that ends with the study, 0 if never sold, shape (G,) [y]: longer ones are alike."""
+        clock = self.world.clock
+        sold = self.sold.reshape(-1, *self.sold.shape[-2:]).any(axis=0)
+        left = clock.horizon_years - clock.starts_years[sold.argmax(axis=-1)]
+        found = np.where(sold.any(axis=-1), left, 0.0)
+        if self.owned is not None:
+            found[np.unique(self.owned.generation)] = np.inf
+        return np.asarray(found)
+
+    def best(self, rows: Array) -> tuple[Array, Key]:
         """The first best of life vectors, shape (N, G), and its missing share and cost."""
-        keys = [key for start in range(0, len(rows), BATCH) for key in self._keys(rows[start : start + BATCH])]
-        self.tried += len(rows)
+        return self._first_best(rows, self._keys(rows))
+
+    def _first_best(self, rows: Array, keys: list[Key]) -> tuple[Array, Key]:
         place = min(range(len(rows)), key=lambda row: keys[row])
         return rows[place], keys[place]
 
-    def _keys(self, rows: Array) -> list[tuple[float, float]]:
+    def _keys(self, rows: Array) -> list[Key]:
+        """Missing share and cost of each row; each policy is simulated once."""
+        names = [row.tobytes() for row in np.minimum(rows, self.reach)]
+        new = list({name: place for place, name in enumerate(names) if name not in self.known}.values())
+        for start in range(0, len(new), BATCH):
+            part = new[start : start + BATCH]
+            self.known |= zip((names[place] for place in part), self._simulated(rows[part]), strict=True)
+        return [self.known[name] for name in names]
+
+    def _simulated(self, rows: Array) -> list[Key]:
         wide = rows.reshape(len(rows), *(1,) * self.axes, rows.shape[-1])
         found, plan, shortfall = run(self.world, by_lives(self.world, wide, self.owned, self.sold), self.placement)
         share = shortfall.per_s.sum(axis=(-2, -1)) / found.demand_per_s.sum(axis=(-2, -1)).clip(1e-300)
@@ -117,7 +140,7 @@ class _Search:
         means = [_mean(values, len(rows), self.axes) for values in (share, ledger(found, plan).total())]
         return list(zip(*(values.tolist() for values in means), strict=True))
 
-    def descend(self, lives: Array) -> tuple[Array, tuple[float, float]]:
+    def descend(self, lives: Array) -> tuple[Array, Key]:
         """From a vector to one that no single or neighbouring change improves."""
         lives, key = self.best(lives[None])
         pairs = [self.free[at : at + 2] for at in range(len(self.free) - 1)]
@@ -129,19 +152,33 @@ class _Search:
                 return lives, key
             lives, key = new, found
 
-    def _sweep(self, lives: Array, key: tuple[float, float], groups: list[Ints]) -> tuple[Array, tuple[float, float]]:
-        """Each group of generations in turn at its best lives, the others as they are."""
-        for which in groups:
-            candidates = np.array(list(product(self.lives.tolist(), repeat=len(which))))
-            rows = np.repeat(lives[None], len(candidates), axis=0)
-            rows[:, which] = candidates
-            new, found = self.best(rows)
-            if _better(found, key):
-                lives, key = new, found
+    def _sweep(self, lives: Array, key: Key, groups: list[Ints]) -> tuple[Array, Key]:
+        """Each group of generations in turn at its best lives, the others as they are.
+
+        Groups ahead are simulated together as long as none changes the lives they start from: twice as many each time.
+        """
+        at, ahead = 0, 1
+        while at < len(groups):
+            tables = [self._around(lives, which) for which in groups[at : at + ahead]]
+            keys = iter(self._keys(np.concatenate(tables)))
+            ahead *= 2
+            for rows in tables:
+                at += 1
+                new, found = self._first_best(rows, list(islice(keys, len(rows))))
+                if _better(found, key):
+                    lives, key, ahead = new, found, 1
+                    break
         return lives, key
 
+    def _around(self, lives: Array, which: Ints) -> Array:
+        """The vector with all lives of some generations, shape (N, G)."""
+        candidates = np.array(list(product(self.lives.tolist(), repeat=len(which))))
+        rows = np.repeat(lives[None], len(candidates), axis=0)
+        rows[:, which] = candidates
+        return rows
 
-def _better(a: tuple[float, float], b: tuple[float, float]) -> bool:
+
+def _better(a: Key, b: Key) -> bool:
     """Whether ``a`` serves more, or as much for less, by more than rounding."""
     return a[0] < b[0] - GAIN or (a[0] <= b[0] and a[1] < b[1] - GAIN * abs(b[1]))
 

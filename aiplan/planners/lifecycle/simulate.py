@@ -8,6 +8,7 @@ what is left as not served. Servers are continuous numbers. Python loops over pe
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -103,7 +104,7 @@ class _Fleet:
         self.T, self.first = world.clock.periods, int(chosen.vintages.old.sum())
         self.rule = fit(at_start(found), placement)
         self.stays = found.survival * (found.serves & chosen.keeps)
-        self.demand = found.demand_per_s / world.efficiency[..., None]
+        self.demand = found.demand_per_s / world.efficiency[..., None]  # of the software of the start
         self.unit_usd, self.hall_usd = capital_usd(found)
         self.budget = np.broadcast_to(as_array(world.market.budget_usd), (self.T,))
         self.limited = bool(np.isfinite(self.budget).any() or np.isfinite(as_array(world.site.most_w)).any()
@@ -116,8 +117,9 @@ class _Fleet:
         self.buy = np.zeros((*self.lead, K))
         self.halls = np.zeros((*self.lead, self.T))
         self.spent = np.zeros((*self.lead, self.T))
-        self.served = np.ones((*self.lead, self.T))
-        self.lean: Ints = self._wide(np.argsort(self._rate_per_w(), axis=-1, kind="stable"))
+        each = np.moveaxis(np.broadcast_to(self.demand, (*self.lead, *self.demand.shape[-2:])), -2, 0)
+        self.wanted = self.rule.wanted(each)  # (T, ..., J)
+        self.supply = np.empty(self.wanted.shape)
         self.effect = self._wide(self.rule.effect, 2)
         self.power, self.racks = self._wide(found.power_w), self._wide(as_array(found.racks_count))
 
@@ -133,40 +135,41 @@ class _Fleet:
     def _wide(self, values: npt.NDArray[Any], trailing: int = 1) -> npt.NDArray[Any]:
         return np.broadcast_to(values, (*self.lead, *values.shape[values.ndim - trailing :]))
 
-    def _rate_per_w(self) -> Array:
+    @cached_property
+    def lean(self) -> Ints:
+        """Vintages by requests/s per watt, the least first, shape (..., K)."""
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.nan_to_num(rate_per_s(at_start(self.problem)) / self.problem.power_w, posinf=np.inf)
+            rate_per_w = np.nan_to_num(rate_per_s(at_start(self.problem)) / self.problem.power_w, posinf=np.inf)
+        return np.asarray(self._wide(np.argsort(rate_per_w, axis=-1, kind="stable")))
 
     def step(self, t: int) -> None:
         """One period: survive, retire, make room, buy, open halls."""
         self.n = self.n * self.stays[..., t]
-        demand = self.demand[..., t, :]
+        wanted = self.wanted[t]
         if self.limited:
             self._shed_beyond_limits(t)
         supply = np.asarray(np.einsum("...k,...kj->...j", self.n, self.effect))
         if self.chosen.lazy:
-            self._shed_spare(supply, demand)
+            self._shed_spare(supply, wanted)
         k = self.first + t
         new = self.effect[..., k, :]
-        need = self._needed(supply, demand, new, t)
+        need = self._needed(supply, wanted, new, t)
         if self.limited:
             room = self._room(t, k)
             if self.chosen.lazy and np.any(need > room * (1 + TOLERANCE)):
-                supply = self._swap(supply, demand, t, k)
-                need, room = self._needed(supply, demand, new, t), self._room(t, k)
+                supply = self._swap(supply, wanted, t, k)
+                need, room = self._needed(supply, wanted, new, t), self._room(t, k)
             short = need > room
             need = np.where(short, room, need)
         self.buy[..., k] = need
         self.n[..., k] = need
         self.serve[..., t] = self.n
-        supply = supply + need[..., None] * new
-        share = self.rule.share(supply, demand)
-        self.served[..., t] = np.where(share >= 1.0 - ROUNDING, 1.0, share)
+        self.supply[t] = supply + need[..., None] * new
         self._open(t, k)
 
-    def _needed(self, supply: Array, demand: Array, new: Array, t: int) -> Array:
+    def _needed(self, supply: Array, wanted: Array, new: Array, t: int) -> Array:
         """Servers of the policy's generation that are missing, 0 where they would not help."""
-        need = np.maximum(self.rule.balance(supply, demand, new), 0.0)
+        need = np.maximum(self.rule.balance(supply, wanted, new), 0.0)
         return np.where(self.chosen.buys[..., t] & np.isfinite(need), need, 0.0)
 
     def _standing(self, t: int) -> Array:
@@ -222,13 +225,13 @@ class _Fleet:
     def _remove(self, which: Ints, n: Array, go: Array) -> None:
         np.put_along_axis(self.n, which, (n - go)[..., None], axis=-1)
 
-    def _shed_spare(self, supply: Array, demand: Array) -> None:
+    def _shed_spare(self, supply: Array, wanted: Array) -> None:
         """Retire what a fallen demand leaves over; ``supply`` is changed in place."""
-        if not np.any(self.rule.balance(supply, demand, supply) < -TOLERANCE):
+        if not np.any(self.rule.balance(supply, wanted, supply) < -TOLERANCE):
             return
         for step in range(self.lean.shape[-1]):
             which, n, effect = self._each(step)
-            go = np.clip(-self.rule.balance(supply, demand, effect), 0.0, n)
+            go = np.clip(-self.rule.balance(supply, wanted, effect), 0.0, n)
             self._remove(which, n, go)
             supply -= go[..., None] * effect
 
@@ -246,7 +249,7 @@ class _Fleet:
                 self._remove(which, n, go)
                 over = over - go * each
 
-    def _swap(self, supply: Array, demand: Array, t: int, k: int) -> Array:
+    def _swap(self, supply: Array, wanted: Array, t: int, k: int) -> Array:
         """Retire those with the least requests/s per watt so that the new generation fits; the supply that is left.
 
         One server that goes makes room for as many new ones as the limit that binds allows. It goes only where those
@@ -254,7 +257,7 @@ class _Fleet:
         """
         new = self.effect[..., k, :]
         for step in range(self.lean.shape[-1]):
-            need, room = self._needed(supply, demand, new, t), self._room(t, k)
+            need, room = self._needed(supply, wanted, new, t), self._room(t, k)
             binds = need > room * (1 + TOLERANCE)
             if not np.any(binds):
                 break
@@ -262,7 +265,7 @@ class _Fleet:
             ratio = self._made_room(which, need, t, k)
             gain = ratio[..., None] * new - effect
             better = binds & (gain >= 0).all(axis=-1) & (gain > 0).any(axis=-1)
-            still = self.rule.balance(supply + room[..., None] * new, demand, np.where(better[..., None], gain, 1.0))
+            still = self.rule.balance(supply + room[..., None] * new, wanted, np.where(better[..., None], gain, 1.0))
             affordable = self._affordable(room, ratio, t, k)
             go = np.where(better, np.clip(still, 0.0, np.minimum(n, affordable)), 0.0)
             self._remove(which, n, go)
@@ -291,7 +294,8 @@ class _Fleet:
         """The plan and what it does not serve."""
         found = self.problem
         demand = np.broadcast_to(found.demand_per_s, (*self.lead, *found.demand_per_s.shape[-2:]))
-        served = demand * self.served[..., None]
+        share = np.moveaxis(self.rule.share(self.supply, self.wanted), 0, -1)
+        served = demand * np.where(share >= 1.0 - ROUNDING, 1.0, share)[..., None]
         use = place(found, self.serve, served, self.placement)
         missing = demand - served
         rent = np.where(found.rentable, missing, 0.0)

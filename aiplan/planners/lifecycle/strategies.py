@@ -138,12 +138,17 @@ def grid(study: Study, accounting: Accounting | None = None, near: Grid | None =
     counted = tuple(not way.alone for way in case.ways.values())
     made = Grid(ways, counted, plain, usd, start)
     searched = [name for name, policy in case.policies.items() if policy.rule == "per-generation"]
-    starts = [policy.lives_years for policy, _ in near.searched.values()] if near is not None else [(), ()]
+    wanted = ({REFRESH}, {BUILD, REFRESH}, {REFRESH, OPERATE}, set(STAGES))
+    begins = (
+        {} if near is None else {strategy.way: policy.lives_years for strategy, (policy, _) in near.searched.items()}
+    )
+    # Where to search is decided before anything is found: what is found elsewhere would hide a design.
+    places = [made.best(frozenset(stages))[0] for stages in wanted]
     for name in searched[:1]:
-        for stages, begin in zip((frozenset({REFRESH}), frozenset(STAGES)), starts, strict=False):
-            best, _ = made.best(stages)
+        for best in places:
             strategy = Strategy(best.design, name, best.way)
-            made.searched[strategy] = study.search(strategy, accounting, begin)
+            if strategy not in made.searched:
+                made.searched[strategy] = study.search(strategy, accounting, begins.get(best.way, ()))
     return made
 
 

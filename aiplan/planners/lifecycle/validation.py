@@ -101,5 +101,6 @@ NOT_REPRODUCED: tuple[NotReproduced, ...] = (
     NotReproduced("Lifecycle study: how far trends may be wrong (Table X)", "35 to 55 % of a trend's rate", STUDY,
                   "its policies differ; `--set study.robustness=true --table robustness` has ours beside it"),
     NotReproduced("Lifecycle model of the same authors: Monte Carlo", "mean 73.9 B$, median 7.1 B$",
-                  "azure-lifecycle-compass", "quarterly growth read as annual and half of the draws below PUE 1"),
+                  "azure-lifecycle-compass",
+                  "a yearly factor applied every quarter, and half of the draws with negative cooling cost"),
 )  # fmt: skip
