@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -47,7 +48,12 @@ def test_a_site_too_small() -> None:
         assert (explain_infeasible(cut) is None) == possible
     assert found.year == 2026 + found.period
     assert f"{found.year:g}" in found.sentence()
-    assert "W more" in found.hint()
+    assert f"from {found.year:g} on" in found.sentence()
+    told = re.search(r"([\d.]+) kW more", found.hint())
+    assert told is not None
+    # What is told is rounded up by less than a thousandth, so that following it is enough.
+    assert extra <= float(told[1]) * 1e3 < extra * 1.001
+    assert optimise(flexible(small_world(most_w=np.array(most + float(told[1]) * 1e3)))).certified
     assert found.error().exit_code == 4
 
 
@@ -59,18 +65,66 @@ def test_serving_less_is_a_cure_too() -> None:
     assert optimise(less).certified
 
 
+def test_what_is_missing_is_told_without_the_reserve_and_as_a_share_of_the_year() -> None:
+    made = flexible(small_world(most_w=np.array(3.5e5)))
+    found = explained(made)
+    told = re.search(r": ([\d.]+) requests/s of the reference kind are missing then, ([\d.]+)% of", found.sentence())
+    assert told is not None
+    short, demand = float(found.unmet_per_s[0]), float(made.demand_per_s[found.period, 0])
+    assert short / 1.05 <= float(told[1]) <= short / 1.05 * 1.001
+    assert short / demand <= float(told[2]) / 100 <= short / demand + 1e-3
+    # Serving the share less that is told, in every year, is enough.
+    less = re.search(r"requests/s less in (\d+), ([\d.]+)% of its demand", found.hint())
+    assert less is not None
+    cure = next(c for c in found.relaxations if c.resource == "demand")
+    worst = int((cure.by_period / made.demand_per_s[:, 0]).argmax())
+    assert int(less[1]) == 2026 + worst
+    assert optimise(replace(made, demand_per_s=made.demand_per_s * (1 - float(less[2]) / 100))).certified
+
+
+def test_of_two_classes_no_more_is_missing_than_is_asked_for() -> None:
+    found = explained(flexible(small_world(classes=2, most_w=np.array(3.5e5))))
+    shares = [float(one) for one in re.findall(r"([\d.]+)% of (?:that year's|its) demand",
+                                               found.sentence() + found.hint())]  # fmt: skip
+    assert len(shares) == 2
+    assert max(shares) <= 100
+
+
+def test_no_server_that_serves() -> None:
+    found = explained(flexible(changed(small_world(), capacity_per_s=np.zeros((3, 1)))))
+    assert found.sentence().startswith("no server of the roadmap serves anything")
+    assert "demand.ttft_s" in found.hint()
+    assert "less" not in found.hint()
+
+
 def test_a_budget_too_small() -> None:
     budget = np.array([4e6, np.inf, np.inf, np.inf, np.inf, np.inf])
     found = explained(flexible(small_world(budget_usd=budget)))
     assert found.resources == ("budget",)
     assert found.period == 0
+    told = re.search(r"([\d.]+) M USD more of budget in every year$", found.hint())
+    assert told is not None
+    assert amount(found, "budget") <= float(told[1]) * 1e6 < amount(found, "budget") * 1.001
+    assert "requests/s less in 2026, " in found.hint()
     more = budget + next(c.by_period for c in found.relaxations if c.resource == "budget") * 1.0001
     assert optimise(flexible(small_world(budget_usd=more))).certified
+
+
+def test_a_budget_that_is_the_same_every_year_is_raised_alike_in_every_year() -> None:
+    budget = np.full(6, 2e6)
+    found = explained(flexible(small_world(budget_usd=budget)))
+    more = amount(found, "budget")
+    assert optimise(flexible(small_world(budget_usd=budget + more * 1.0001))).certified
+    with pytest.raises(InfeasibleError):
+        optimise(flexible(small_world(budget_usd=budget + more * 0.999)))
 
 
 def test_racks_too_few() -> None:
     found = explained(flexible(small_world(most_racks_count=40.0)))
     assert found.resources == ("racks",)
+    told = re.search(r"(\d+) racks more", found.hint())
+    assert told is not None
+    assert int(told[1]) - 1 < amount(found, "racks") <= int(told[1])
     enough = 40.0 + amount(found, "racks") * 1.0001
     assert optimise(flexible(small_world(most_racks_count=enough))).certified
 

@@ -272,7 +272,7 @@ def test_domains_hold_whole_servers() -> None:
      (("breaks.demand-shock.after_years=50",), "after the horizon"), (("horizon.step_years=0.3",), "no period"),
      (("site.most_w=1e5", "fleet.a.server=dgx-a100", "fleet.a.count=100", "fleet.a.age_years=1"), "the site carries"),
      (("upkeep.interruption_h=2",), "go together"), (("market.rent_server=p100-8gpu",), "not among"),
-     (("baseline.policy=nothing",), "not among"), (("levers.all.batch_max=4",), "cannot be called"),
+     (("baseline.policy=nothing",), "not among policies"), (("levers.all.batch_max=4",), "cannot be called"),
      (("levers.x.model=llama-3.1-8b",), "go together"), (("policies.fixed-3.skip_count=1",), "does not read"),
      (("policies.skip-1.life_years=4",), "does not read"), (("policies.fixed-7.life_years=30",), "beyond")],
 )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from scipy.stats import spearmanr
 from aiplan.planners.lifecycle.ledger import standing_w
 from aiplan.planners.lifecycle.report import DETAILED
 from aiplan.planners.lifecycle.report_lines import LINES
+from aiplan.planners.lifecycle.report_risk import robustness_table
 from aiplan.planners.lifecycle.robustness import PUBLISHED_FRACTIONS
 from aiplan.report.check import problems
 from aiplan.report.formats import render
@@ -215,8 +217,9 @@ def test_savings_are_those_of_the_strategies(case: tuple[str, ...]) -> None:
 
 def test_designs_of_the_table_are_all_of_them() -> None:
     report, found = answer(*TCO), result(*TCO)
-    rows = records(report, "designs")
-    assert len(rows) == len({(row["power"], row["cooling"], row["network"]) for row in rows}) == 36
+    rows, site = records(report, "designs"), found.case.inputs.site
+    every = len(site.power) * len(site.cooling) * len(site.network)
+    assert len(rows) == len({(row["power"], row["cooling"], row["network"]) for row in rows}) == every > 10
     best = min(row["cost_usd"] for row in rows)
     assert 1 - best / value(report, "npv_usd") == pytest.approx(value(report, "saving_build"), abs=1e-12)
     marked = {column for _, column in report.table("designs").assumed}
@@ -290,6 +293,17 @@ def test_breaks_and_trends_stand_beside_what_was_published() -> None:
     assert float(told[1]) == pytest.approx(float(spearmanr(ours, theirs).statistic), abs=0.0051)
 
 
+def test_ranges_that_are_all_equal_have_no_rank_to_compare() -> None:
+    # As with few policies, of which one is best whatever the trend does.
+    found = result(*SOLVED)
+    assert found.robustness is not None
+    alike = {name: replace(each, best_fraction=1.0, top_fraction=1.0) for name, each in found.robustness.items()}
+    for some in (alike, {}, dict(list(alike.items())[:1])):
+        table = robustness_table(replace(found, robustness=some))
+        assert "correlation" not in table.title
+        assert len(table.rows) == len(some)
+
+
 def test_two_stage_plans_are_bounded() -> None:
     report = answer("refresh-2026", "optimum.scenarios_count=3", "uncertainty.samples=8", "study.breaks=false",
                     "study.robustness=false", "horizon.years=6")  # fmt: skip
@@ -319,6 +333,80 @@ def test_pictures_show_what_the_tables_have() -> None:
         held = sum(part.values[number] or 0.0 for part in fleet.segments)
         there = sum(one["accelerators"] for one in of(report, "fleet", strategy="baseline", year=row["year"]))
         assert held == pytest.approx(there, rel=1e-6)
+
+
+# ---- words ----
+
+
+def test_calendar_years_are_names() -> None:
+    for row in records(answer(*TCO), "generations"):
+        for column in ("released_year", "available_year", "last_sale_year"):
+            assert row[column] is None or re.fullmatch(r"\d{4}(\.\d{1,2})?", row[column])
+    years = {row["generation"]: row["available_year"] for row in records(answer(*TCO), "generations")}
+    assert any("." in year for year in years.values())
+
+
+def test_one_of_a_kind_is_told_as_one() -> None:
+    soon = [f"breaks.{name}.after_years=0.5" for name in ("demand-shock", "model-contraction", "capability-shock",
+                                                          "price-shock")]  # fmt: skip
+    report = answer("lifecycle-2026", *PLAIN, "horizon.years=1", "horizon.step_years=0.25", 'site.power=["per-pdu"]',
+                    'site.cooling=["hybrid"]', 'site.network=["network-2025"]', *soon)  # fmt: skip
+    context = dict(report.context)
+    assert report.headline.startswith("1 year costs $")
+    assert context["Horizon"] == "2026 to 2027 in steps of 0.25 years"
+    assert ": 1 design x 10 policies x 7 ways to run the fleet;" in context["Strategies"]
+
+
+def test_what_has_no_number_says_why() -> None:
+    silent = answer("lifecycle-paper", *PLAIN)
+    assert value(silent, "payback_years") == value(silent, "return_on_owning_fraction") == "nothing is offered for rent"
+    assert silent.line("payback_years").unit is None
+    never = answer("lifecycle-2026", *PLAIN, "market.rent_usd_per_h=0.01")
+    assert value(never, "payback_years") == "never"
+    assert isinstance(value(answer(*TCO), "payback_years"), float)
+    assert answer(*TCO).line("payback_years").unit == "years"
+
+
+def test_published_savings_stand_beside_the_same_break_alone() -> None:
+    other = answer(*SOLVED[:3], "breaks.demand-shock.after_years=4", "optimum.run=false")
+    published = {row["kind"]: row["published_fraction"] for row in records(other, "breaks")}
+    assert (published["demand"], published["model"]) == (None, 0.43)
+
+
+# ---- rent ----
+
+FULL = (*TCO, "site.most_w=8e5")
+
+
+def test_renting_is_told_where_the_site_is_full() -> None:
+    report, found = answer(*FULL), result(*FULL)
+    plan, asked = found.start.plan, found.start.problem.demand_per_s
+    part = value(report, "rented_fraction")
+    assert 0.5 < part == pytest.approx(plan.rent_per_s.sum() / asked.sum(), rel=1e-12)
+    served = (plan.use * found.start.problem.capacity_per_s).sum(axis=0)
+    assert served.sum() / asked.sum() == pytest.approx(1 - part, rel=1e-6)
+    for row in records(report, "strategies"):
+        assert row["rented_fraction"] == (1 if row["id"] == "rent" else pytest.approx(row["rented_fraction"]))
+        assert 0 <= row["rented_fraction"] <= 1
+    assert f"; {part:.0%} of the demand is rented;" in report.headline
+    told = next(warning.message for warning in report.warnings if warning.code == "W-TCO-RENT")
+    assert f"baseline {part:.0%}" in told
+    assert "from 2026 on, when the power of the site is used up" in told
+    for name in ("build", "refresh", "operate", "joint"):
+        assert f"{name} {of(report, 'strategies', id=name)[0]['rented_fraction']:.0%}" in told
+
+
+def test_renting_is_told_where_nothing_is_sold() -> None:
+    report = answer(*TCO, "roadmap.trend=none", "roadmap.sale_years=2")
+    told = next(warning.message for warning in report.warnings if warning.code == "W-TCO-RENT")
+    assert "nothing is on sale" in told
+
+
+def test_what_rents_nothing_says_nothing_of_rent() -> None:
+    report = answer(*TCO)
+    assert value(report, "rented_fraction") == 0
+    assert "rented" not in report.headline
+    assert all(warning.code != "W-TCO-RENT" for warning in report.warnings)
 
 
 # ---- warnings ----

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from aiplan.planners.parameters import Values
 
 MOST_AGE_YEARS = 60.0
+LEAST_PUE = 1.02
+"""Floor of a drawn PUE: the lifecycle reference, section 7 (derived) [1]."""
 FORMS: dict[str, demands.Growth] = {"linear": "linear", "exponential": "exponential", "sub-linear": "sublinear"}
 
 
@@ -205,6 +207,9 @@ class Builder:
         plain = as_array([factors[table.network[number]] for number in designs])[:, None]
         spans = table.throughput[at] / (plain[0] if len(designs) == 1 else plain)
         wue = option("cooling", "wue_l_per_kwh", 0.0)
+        error = as_array(values.get(case.paths.get("site.pue_added_ratio", ""), 0.0))
+        pue = option("cooling", "pue_mean", 1.0)
+        pue = np.where(error == 0.0, pue, np.maximum(pue + error, LEAST_PUE))
         return Site(
             stranding=along.nearest(table.stranding[at]),
             fan_saved=along.nearest(table.fan_saved[at]),
@@ -212,8 +217,8 @@ class Builder:
             throughput=option("network", "throughput_factor", 1.0)[..., None] * along.nearest(spans),
             hosts=along.nearest(table.hosts[at]),
             oversubscription=along.nearest(table.oversubscription[at]),
-            pue_mean=option("cooling", "pue_mean", 1.0),
-            pue_peak=np.maximum(option("cooling", "pue_peak", 1.0), option("cooling", "pue_mean", 1.0)),
+            pue_mean=pue,
+            pue_peak=np.maximum(option("cooling", "pue_peak", 1.0) + error, pue),
             wue_l_per_kwh=np.nan_to_num(wue),
             hall_usd_per_w={
                 "land": as_array(land),

@@ -11,6 +11,7 @@ import numpy as np
 from aiplan.errors import InputError, Problem
 from aiplan.inputs.quantity import Quantity, constant
 from aiplan.planners.arrays import Array, as_array
+from aiplan.planners.lifecycle.checks import check, median
 from aiplan.planners.lifecycle.designs import CoolingOption, Designs, NetworkOption, PowerOption, enumerate_designs
 from aiplan.planners.lifecycle.hardware import Hardware, find_hardware
 from aiplan.planners.lifecycle.machines import Machines
@@ -168,7 +169,7 @@ class _Builder:
 
     def build(self) -> Case:
         inputs, parameters = self.inputs, self.parameters
-        self._horizon()
+        check(inputs)
         hardware = find_hardware(inputs, self.catalog, parameters)
         self.paths |= {path: path for path in hardware.paths.values()}
         model = self._model()
@@ -190,31 +191,12 @@ class _Builder:
         for name, asked in inputs.policies.items():
             if asked.life_years is not None and asked.life_years.uncertain:
                 self._add(f"policies.{name}.life_years", f"life of {name}", asked.life_years, low=0.0)
-        self._baseline()
         self._owned(hardware)
         return Case(inputs, self.shelf, parameters, clock, hardware, roadmap, hardware.machines(roadmap), model, power,
                     cooling, network, found, policies, self.paths, residual, tariff, self.warnings)  # fmt: skip
 
     def _add(self, path: str, label: str, quantity: Quantity, **more: Any) -> None:
         self.paths[path] = self.parameters.add(path, label, quantity, **more)
-
-    def _horizon(self) -> None:
-        horizon, problems = self.inputs.horizon, []
-        if horizon.step_years not in (1.0, 0.5, 0.25):
-            text = f"horizon.step_years: {horizon.step_years:g} is no period"
-            problems.append(Problem("E276", text, "horizon.step_years", hint="1, 0.5 or 0.25"))
-        if abs(horizon.years / horizon.step_years - round(horizon.years / horizon.step_years)) > 1e-9:
-            problems.append(Problem("E276", "horizon.years is no whole number of periods", "horizon.years",
-                                    hint=f"a multiple of {horizon.step_years:g}"))  # fmt: skip
-        for name, policy in self.inputs.policies.items():
-            own = 0.0 if policy.life_years is None else policy.life_years.distribution.median
-            life, longest = own + (policy.extend_years or 0.0), self.inputs.roadmap.life_years
-            if life > max(horizon.years, longest):
-                path = f"policies.{name}.life_years"
-                text = f"{path}: {life:g} years are beyond horizon ({horizon.years:g}) and service ({longest:g})"
-                problems.append(Problem("E276", text, path, hint="shorten it, or lengthen horizon.years"))
-        if problems:
-            raise InputError(problems)
 
     def _model(self) -> str:
         try:
@@ -271,6 +253,8 @@ class _Builder:
         self._add("site.shell_usd_per_w", "cost of the shell", building.shell_usd_per_w or zero)
         self._add("site.land_usd_per_acre", "price of land", building.land_usd_per_acre or zero)
         self._add("site.land_acre_per_mw", "land per megawatt", self.inputs.site.land_acre_per_mw)
+        if self.inputs.site.pue_added_ratio is not None:
+            self._add("site.pue_added_ratio", "error of every PUE", self.inputs.site.pue_added_ratio)
         maintenance = self.inputs.site.hall_maintenance_fraction
         if maintenance is not None:
             self._add("site.hall_maintenance_fraction", "maintenance of halls per year", maintenance, low=0.0)
@@ -314,52 +298,16 @@ class _Builder:
         if market.rent_server is not None and rented not in hardware.servers:
             text = f"market.rent_server: '{market.rent_server}' is not among roadmap.servers"
             raise InputError(Problem("E279", text, "market.rent_server", hint=f"one of {', '.join(hardware.servers)}"))
-        if (market.rent_usd_per_h is None) != (market.rent_server is None):
-            raise InputError(Problem("E277", "market.rent_usd_per_h and rent_server go together", "market.rent_server",
-                                     hint="give both, or neither"))  # fmt: skip
 
     def _hourly(self, name: str) -> None:
         """The price that a file of hours comes to.
 
-        Raises InputError for files that cannot be used, and for a price beside it.
+        Raises InputError for files that cannot be used.
         """
-        if self.inputs.market.energy_usd_per_kwh is not None:
-            raise InputError(Problem("E277", "market.energy_usd_per_kwh and energy_file are both given",
-                                     "market.energy_file", hint="keep one of the two"))  # fmt: skip
         value, weighed = read_price(Path(name))
         note = "hours weighed by the load of the file" if weighed else "mean of the hours"
         price = constant(value, Path(name).name, "assumption", "derived", note)
         self._add("market.energy_usd_per_kwh", "price of electricity", price, low=0.0)
-
-    def _baseline(self) -> None:
-        baseline, site, problems = self.inputs.baseline, self.inputs.site, []
-        for name, among in (("power", site.power), ("cooling", site.cooling), ("network", site.network),
-                            ("policy", tuple(self.inputs.policies))):  # fmt: skip
-            if getattr(baseline, name) not in among:
-                text = f"baseline.{name}: '{getattr(baseline, name)}' is not among the options"
-                problems.append(Problem("E278", text, f"baseline.{name}", hint=f"one of {', '.join(among)}"))
-        demand = self.inputs.demand
-        growths = ("growth_fraction", "model_growth_fraction", "input_growth_fraction", "output_growth_fraction")
-        grows = [name for name in growths if _of(getattr(demand, name)) > 0]
-        if demand.requests_per_s is None and grows:
-            text = f"a site is filled by demand that stays, and demand.{grows[0]} is above 0"
-            problems.append(Problem("E278", text, "demand.requests_per_s", hint="give it, or set the growth to 0"))
-        if site.standing_w is not None and site.most_w is not None and _of(site.standing_w) > _of(site.most_w):
-            problems.append(Problem("E278", "more stands than may be built: site.standing_w is above site.most_w",
-                                    "site.standing_w", hint="raise site.most_w"))  # fmt: skip
-        for name, happens in self.inputs.breaks.items():
-            if _of(happens.after_years) >= self.inputs.horizon.years:
-                problems.append(Problem("E276", f"breaks.{name} comes after the horizon", f"breaks.{name}.after_years",
-                                        hint="bring it forward, or lengthen horizon.years"))  # fmt: skip
-        if self.inputs.demand.requests_per_s is None and self.inputs.site.most_w is None:
-            problems.append(Problem("E278", "demand.requests_per_s is missing, and so is a site to fill",
-                                    "demand.requests_per_s", hint="give it, or site.most_w"))  # fmt: skip
-        upkeep = self.inputs.upkeep
-        if (upkeep.interruptions_per_year is None) != (upkeep.interruption_h is None):
-            problems.append(Problem("E277", "upkeep.interruptions_per_year and interruption_h go together",
-                                    "upkeep.interruption_h", hint="give both, or neither"))  # fmt: skip
-        if problems:
-            raise InputError(problems)
 
     def _owned(self, hardware: Hardware) -> None:
         for name, owned in self.inputs.fleet.items():
@@ -369,7 +317,7 @@ class _Builder:
                 hint = f"one of {', '.join(hardware.servers)}"
                 raise InputError(Problem("E279", text, f"fleet.{name}.server", hint=hint))
             self._add(f"fleet.{name}.count", f"servers of {name}", owned.count)
-            step, age = self.inputs.horizon.step_years, _of(owned.age_years)
+            step, age = self.inputs.horizon.step_years, median(owned.age_years)
             taken = max(round(age / step), 1) * step
             if abs(taken - age) > 1e-9:
                 text = f"fleet.{name}.age_years: {age:g} is taken as {taken:g}, a whole number of periods"
@@ -387,33 +335,15 @@ class _Builder:
         rated = {
             server: entry.max_power_w.value for server, entry in zip(hardware.servers, hardware.entries, strict=True)
         }
-        watts = sum(rated[self.catalog.resolve("servers", owned.server)] * _of(owned.count)
+        watts = sum(rated[self.catalog.resolve("servers", owned.server)] * median(owned.count)
                     for owned in self.inputs.fleet.values())  # fmt: skip
-        if watts > _of(site.most_w):
-            text = f"the fleet is rated at {watts / 1e6:,.4g} MW, the site carries {_of(site.most_w) / 1e6:,.4g}"
+        if watts > median(site.most_w):
+            text = f"the fleet is rated at {watts / 1e6:,.4g} MW, the site carries {median(site.most_w) / 1e6:,.4g}"
             raise InputError(Problem("E279", text, "fleet", hint="raise site.most_w, or leave servers out"))
 
 
-def _of(quantity: Quantity) -> float:
-    return float(quantity.distribution.median)
-
-
 def policy_of(name: str, asked: PolicySpec) -> Policy:
-    """A policy of the scenario; one by generation keeps every generation for its life until it is searched for.
-
-    Raises InputError for fields that its rule needs and does not have, or has and does not read.
-    """
-    needs = {"fixed": ("life_years",), "extend": ("life_years", "extend_years"), "skip": ("skip_count",)}
-    wanted = needs.get(asked.rule, ())
-    problems = []
-    for field_ in ("life_years", "skip_count", "extend_years"):
-        given = getattr(asked, field_) is not None
-        if given != (field_ in wanted):
-            text = f"policies.{name}: rule {asked.rule} {'does not read' if given else 'needs'} {field_}"
-            problems.append(Problem("E276", text, f"policies.{name}",
-                                    hint=f"{'leave it out' if given else 'give it'}"))  # fmt: skip
-    if problems:
-        raise InputError(problems)
+    """A policy of the scenario; one by generation keeps every generation for its life until it is searched for."""
     life = 5.0 if asked.life_years is None else asked.life_years.distribution.median
     return Policy(name, asked.rule, life, asked.extend_years or 0.0, asked.skip_count or 0)
 

@@ -166,6 +166,8 @@ class Place(Section):
     """IT power of halls that stand and are paid for; 0 where absent."""
     pue: dict[Id, Pue] = Field(default={}, max_length=40)  # type: ignore[valid-type]
     """PUE by way to cool, in place of what weather and equipment give."""
+    pue_added_ratio: quantity(-0.5, 0.5) | None = None  # type: ignore[valid-type]
+    """What is added to every PUE, such as a normal error of it; no PUE falls below 1.02."""
 
 
 class Market(Section):

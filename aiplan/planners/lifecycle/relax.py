@@ -34,7 +34,7 @@ class Relaxation:
     Attributes
     ----------
     resource : ``demand``, ``site``, ``budget`` or ``racks``
-    amount : demand not served, added up over periods and classes; extra capacity or racks; budget added up
+    amount : demand not served, added up over periods and classes; extra capacity or racks; extra budget of a period
     by_period : the same by period, shape (T,); of demand the class that is served least
     unit : of both
     """
@@ -136,11 +136,8 @@ class Infeasibility:
         return f"{count:,} rack{'' if count == 1 else 's'} more"
 
     def _money(self, cure: Relaxation) -> str:
-        most = int(cure.by_period.argmax())
-        usd = float(cure.by_period[most])
-        yearly = usd / self.problem.world.clock.dt_years
-        again = "" if np.count_nonzero(cure.by_period > ROUNDING * usd) == 1 else ", less in other years"
-        return f"{at_least(yearly / 1e6)} M USD a year more of budget in {self._year(most)}{again}"
+        yearly = cure.amount / self.problem.world.clock.dt_years
+        return f"{at_least(yearly / 1e6)} M USD more of budget in every year"
 
 
 def explain_infeasible(problem: Problem, *, keep: Bools | None = None) -> Infeasibility | None:
@@ -231,15 +228,18 @@ def _relaxation(problem: Problem, keep: Bools | None, name: str) -> Relaxation |
     made = programme(problem, keep=keep, relaxed=(name,))
     if name != "demand" and LIMIT_ROWS[name] not in made.rows:
         return None
-    found = least(made, name, made.linear)
+    linear, columns = made.linear, made.columns.slack[name]
+    if name == "budget":
+        # A budget is given once for all years, so that one slack stands for all of them.
+        linear = replace(linear, columns=np.where(np.isin(linear.columns, columns), columns[0], linear.columns))
+    found = least(made, name, linear)
     if found is None:
         return None
-    columns = made.columns.slack[name]
     amount = np.maximum((found.x * made.column_scale)[columns], 0.0)
-    periods = problem.world.clock.periods
-    by_period = amount.max(axis=-1) if name == "demand" else np.broadcast_to(amount, (periods,))
-    total = float(amount.sum())
-    return Relaxation(name, total, np.asarray(by_period), UNITS[name])
+    if name == "demand":
+        return Relaxation(name, float(amount.sum()), np.asarray(amount.max(axis=-1)), UNITS[name])
+    same = np.full(problem.world.clock.periods, amount.max())
+    return Relaxation(name, float(amount.max()), same, UNITS[name])
 
 
 def _size(problem: Problem, name: str) -> float:
@@ -249,7 +249,7 @@ def _size(problem: Problem, name: str) -> float:
     sizes = {
         "demand": float(problem.demand_per_s.sum()),
         "site": float(np.asarray(world.site.most_w)),
-        "budget": float(np.sum(np.where(np.isfinite(budget), budget, 0.0))),
+        "budget": float(np.max(np.where(np.isfinite(budget), budget, 0.0))),
         "racks": world.site.most_racks_count,
     }
     return max(sizes[name], 1e-9)

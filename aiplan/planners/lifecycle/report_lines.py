@@ -47,8 +47,8 @@ LINES: dict[str, tuple[str, str | None, str, str]] = {
                                "where demand is not served", COST),
     "usd_per_gpu_h": ("Per accelerator-hour in service", "USD/h", "npv_usd / discounted accelerator-hours, rent left "
                       "out of the cost", COST),
-    "usd_per_mw_year": ("Per megawatt of hall and year", "USD/(MW year)", "npv_usd / discounted megawatt-years, rent left "
-                        "out of the cost", COST),
+    "usd_per_mw_year": ("Per megawatt of hall and year", "USD/(MW year)", "npv_usd / discounted megawatt-years, rent "
+                        "left out of the cost", COST),
     "servers_usd_per_year": ("Servers bought, per year", "USD/year", "cost line servers / years; resale not taken off",
                              "capex_usd"),
     "energy_usd_per_year": ("Energy, per year", "USD/year", "cost line energy / years", "opex_usd"),

@@ -95,7 +95,8 @@ def tornado_table(result: Result) -> Table:
         Column("input", "input", keep=True), Column("label", "what it is"), Column("input_p5", "input at P5"),
         Column("input_p95", "input at P95"), Column("unit", "unit"), usd("low", "cost at P5", keep=True),
         usd("high", "cost at P95", keep=True), usd("swing", "swing"),
-        Column("swing_fraction", "swing over the cost", keep=True), Column("variance_fraction", "of the variance"), Column("method", "share found by"),
+        Column("swing_fraction", "swing over the cost", keep=True),
+        Column("variance_fraction", "of the variance"), Column("method", "share found by"),
     )  # fmt: skip
     rows: list[tuple[Cell, ...]] = []
     if result.risk is not None:

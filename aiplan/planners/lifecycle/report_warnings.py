@@ -45,20 +45,19 @@ def _unserved(result: Result) -> Iterator[Warn]:
 
 def _rented(result: Result) -> Iterator[Warn]:
     """Renting keeps a plan possible that the site or the market would not: that must not go unseen."""
-    told: dict[Strategy, str] = {}
+    seen: set[Strategy] = set()
+    told: dict[str, list[str]] = {}
     for name in BEST:
         row = result.rows.get(name)
-        if row is None or row.strategy in told or not row.feasible:
+        if row is None or row.strategy in seen or rented(row) <= RENTED_MUCH:
             continue
-        part = rented(row)
-        if part > RENTED_MUCH:
-            period = int(np.argmax(row.plan.rent_per_s.sum(axis=-1) > 0))
-            clock = result.case.clock
-            year = year_text(clock.start_year + float(clock.starts_years[period]))
-            told[row.strategy] = f"{name} {part:.0%}, first in {year}, when {_why_rented(row, period)}"
+        seen.add(row.strategy)
+        period, clock = int(np.argmax(row.plan.rent_per_s.sum(axis=-1) > 0)), result.case.clock
+        year = year_text(clock.start_year + float(clock.starts_years[period]))
+        told.setdefault(f"from {year} on, when {_why_rented(row, period)}", []).append(f"{name} {rented(row):.0%}")
     if told:
-        yield Warn("W-TCO-RENT", f"rented servers serve a part of the demand: {'; '.join(told.values())}",
-                   "market.rent_usd_per_h")  # fmt: skip
+        which = "; ".join(f"{', '.join(names)} ({why})" for why, names in told.items())
+        yield Warn("W-TCO-RENT", f"rented servers serve a part of the demand: {which}", "market.rent_usd_per_h")
 
 
 def _why_rented(row: Row, period: int) -> str:
