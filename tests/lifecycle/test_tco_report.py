@@ -391,7 +391,7 @@ def test_renting_is_told_where_the_site_is_full() -> None:
     assert f"; {part:.0%} of the demand is rented;" in report.headline
     told = next(warning.message for warning in report.warnings if warning.code == "W-TCO-RENT")
     assert f"baseline {part:.0%}" in told
-    assert "from 2026 on, when the power of the site is used up" in told
+    assert "(first in 2026, when the power of the site is used up)" in told
     for name in ("build", "refresh", "operate", "joint"):
         assert f"{name} {of(report, 'strategies', id=name)[0]['rented_fraction']:.0%}" in told
 

@@ -54,7 +54,7 @@ def _rented(result: Result) -> Iterator[Warn]:
         seen.add(row.strategy)
         period, clock = int(np.argmax(row.plan.rent_per_s.sum(axis=-1) > 0)), result.case.clock
         year = year_text(clock.start_year + float(clock.starts_years[period]))
-        told.setdefault(f"from {year} on, when {_why_rented(row, period)}", []).append(f"{name} {rented(row):.0%}")
+        told.setdefault(f"first in {year}, when {_why_rented(row, period)}", []).append(f"{name} {rented(row):.0%}")
     if told:
         which = "; ".join(f"{', '.join(names)} ({why})" for why, names in told.items())
         yield Warn("W-TCO-RENT", f"rented servers serve a part of the demand: {which}", "market.rent_usd_per_h")
