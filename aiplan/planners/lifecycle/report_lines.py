@@ -12,7 +12,7 @@ from aiplan.planners.lifecycle.report_values import MW, design_of, plain, rented
 from aiplan.planners.lifecycle.risk import COST
 from aiplan.planners.lifecycle.strategies import BUILD, OPERATE, REFRESH, STAGES, Strategy
 from aiplan.planners.parameters import Evidence
-from aiplan.report.model import Cell, Line
+from aiplan.report.model import Cell, Line, worst_grade
 
 QUANTILES = ("p5", "p25", "p50", "p75", "p95", "mean")
 OF_ACCOUNT = "{accounting}"
@@ -96,6 +96,10 @@ LINES: dict[str, tuple[str, str | None, str, str]] = {
 }  # fmt: skip
 
 
+COMPARED = ("saving_", "shapley_", "best_", "optimum_joint")
+"""Starts of lines that rest on every option of the site, not on the baseline's alone."""
+
+
 def lines_of(result: Result) -> tuple[Line, ...]:
     """Every line, in the order of `LINES`."""
     values = values_of(result)
@@ -107,9 +111,19 @@ def _line(result: Result, name: str, value: Cell) -> Line:
     found = result.evidence.get(rests_on, Evidence())
     quantiles: dict[str, Any] = _drawn(result) if name == "npv_sampled_usd" else {}
     counted_in = None if isinstance(value, str) else unit
-    return Line(name, label.format(accounting=result.accounting), value, counted_in, **quantiles, grade=found.grade,
+    grade = worst_grade([found.grade, *_compared(result)]) if name.startswith(COMPARED) else found.grade
+    return Line(name, label.format(accounting=result.accounting), value, counted_in, **quantiles, grade=grade,
                 sources=found.sources, formula=formula, inputs=found.inputs,
                 effects=found.effects if rests_on == name else ())  # fmt: skip
+
+
+def _compared(result: Result) -> list[str]:
+    """Grades of what sets one design of the site apart from another."""
+    case = result.case
+    paths = {
+        path for kind in (case.power, case.cooling, case.network) for choice in kind for path in choice.paths.values()
+    }
+    return [record.grade for record in case.parameters.records() if record.path in paths]
 
 
 def _drawn(result: Result) -> dict[str, float | None]:
