@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -59,15 +58,6 @@ def refused(ask: Callable[[], object]) -> list[tuple[str, str]]:
 
 
 # --- cooling at a place ---
-
-
-def test_three_plants_take_less_than_four_tenths_of_a_second(catalog: Catalog) -> None:
-    def once() -> float:
-        start = time.perf_counter()
-        plants(catalog, "phoenix-az")
-        return time.perf_counter() - start
-
-    assert min(once() for _ in range(3)) < 0.4
 
 
 @pytest.mark.parametrize("place", [PLACE, "phoenix-az", "singapore", "4A"])
