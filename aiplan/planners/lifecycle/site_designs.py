@@ -8,7 +8,7 @@ computed is derived, and graded as the worst it rests on.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -63,13 +63,15 @@ def cost_entry(catalog: Catalog, name: str, role: str, path: str) -> Any:
     ------
     InputError, by the path the name stands at, for names that are no entry (E121) or one of another role (E285).
     """
+    def hint() -> str:
+        return f"one of {', '.join(one for one in catalog.ids('costs') if catalog.get('costs', one).role == role)}"
+
     try:
         entry = catalog.get("costs", name)
     except InputError as error:
-        raise InputError(error.under(path)) from None
+        raise InputError([replace(problem, hint=hint()) for problem in error.under(path)]) from None
     if entry.role != role:
-        known = [one for one in catalog.ids("costs") if catalog.get("costs", one).role == role]
-        raise refuse("E285", f"'{name}' is {entry.role}, not {role}", path, f"one of {', '.join(known)}")
+        raise refuse("E285", f"'{name}' is {entry.role}, not {role}", path, hint())
     return entry
 
 
