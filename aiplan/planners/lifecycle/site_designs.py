@@ -63,6 +63,7 @@ def cost_entry(catalog: Catalog, name: str, role: str, path: str) -> Any:
     ------
     InputError, by the path the name stands at, for names that are no entry (E121) or one of another role (E285).
     """
+
     def hint() -> str:
         return f"one of {', '.join(one for one in catalog.ids('costs') if catalog.get('costs', one).role == role)}"
 
