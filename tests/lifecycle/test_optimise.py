@@ -445,8 +445,12 @@ def test_no_price_gives_a_bound_above_the_optimum(seed: int) -> None:
     """Weak duality: the bound of any prices of the right sign holds, so that wrong prices cannot certify."""
     rng = np.random.Generator(np.random.PCG64(seed))
     rows, columns = (grid.ravel() for grid in np.indices((4, 6)))
-    linear = Linear(rng.uniform(0.1, 2, 6), np.zeros(6), np.full(6, 2.0), rows, columns, rng.uniform(0, 1, 24),
-                    np.r_[rng.uniform(0.1, 2, 3), -np.inf], np.r_[np.full(3, np.inf), 8.0])  # fmt: skip
+    # Limits that one point keeps, so that there is an optimum.
+    values, point = rng.uniform(0, 1, 24), rng.uniform(0, 2, 6)
+    at_point = values.reshape(4, 6) @ point
+    linear = Linear(rng.uniform(0.1, 2, 6), np.zeros(6), np.full(6, 2.0), rows, columns, values,
+                    np.r_[at_point[:3] * rng.uniform(0.1, 1, 3), -np.inf],
+                    np.r_[np.full(3, np.inf), at_point[3] * rng.uniform(1, 2)])  # fmt: skip
     found = solve(linear)
     assert found.bound == pytest.approx(found.objective, rel=1e-9)
     matrix = linear.values.reshape(4, 6)
