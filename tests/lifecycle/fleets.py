@@ -8,9 +8,10 @@ import numpy as np
 
 from aiplan.planners.arrays import Array
 from aiplan.planners.lifecycle.ledger import Plan, retired
+from aiplan.planners.lifecycle.objective import spending
 from aiplan.planners.lifecycle.policies import POLICIES, Policy, by_generation
 from aiplan.planners.lifecycle.problem import Problem, Vintages
-from aiplan.planners.lifecycle.simulate import Shortfall, capital_usd, outcome
+from aiplan.planners.lifecycle.simulate import Shortfall, outcome
 from aiplan.planners.lifecycle.world import Accounting, World
 from tests.lifecycle.worlds import changed
 
@@ -77,7 +78,7 @@ def broken_site(problem: Problem, plan: Plan, short: Shortfall, size: float) -> 
     K, T, _ = plan.use.shape
     site = problem.world.site
     power, racks = (np.broadcast_to(each, (K,)) for each in (problem.power_w, problem.racks_count))
-    server, hall = (np.broadcast_to(usd, n) for usd, n in zip(capital_usd(problem), ((K,), (T,)), strict=True))
+    server, hall = (np.broadcast_to(usd, n) for usd, n in zip(spending(problem), ((K,), (T,)), strict=True))
     spent = np.zeros(T)
     for t in range(T):
         done = (plan.use * problem.capacity_per_s)[:, t].sum(axis=0) + plan.rent_per_s[t] + short.per_s[t]

@@ -168,6 +168,10 @@ class _Builder:
         self.warnings: list[Warn] = []
 
     def build(self) -> Case:
+        """The case.
+
+        Raises InputError for names the catalog does not know, numbers that are missing, choices at odds.
+        """
         inputs, parameters = self.inputs, self.parameters
         check(inputs)
         hardware = find_hardware(inputs, self.catalog, parameters)

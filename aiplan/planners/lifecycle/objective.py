@@ -37,7 +37,7 @@ class Columns:
 
 
 def spending(problem: Problem) -> tuple[Array, Array]:
-    """Capital per server bought, shape (K,), and per watt of hall that opens, shape (T,) [USD]; sales do not count."""
+    """Capital per server bought, shape (..., K), and per watt of hall, (..., T) [USD]; sales do not count."""
     server, hall = np.zeros(problem.serves.shape[-2]), np.zeros(problem.serves.shape[-1])
     for line in problem.lines:
         if line.kind == "capex" and line.group == "buy":

@@ -61,6 +61,10 @@ class _Alike:
         return demand_per_s
 
     def balance(self, supply: Array, wanted: Array, effect: Array) -> Array:
+        """Servers to buy so that supply just meets what is wanted when all are loaded alike, shape (...) [1].
+
+        ``supply`` is what those that stand could serve, ``effect`` what one more adds, shape (..., W) [1/s].
+        """
         over = supply - wanted
         if supply.shape[-1] == 1:
             return _ratio(-over[..., 0], effect[..., 0])

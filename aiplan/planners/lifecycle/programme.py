@@ -153,6 +153,7 @@ class _Assembly:
         return found
 
     def build(self) -> Programme:
+        """The programme, in its own units: columns, rows and money are scaled near 1."""
         self._scale()
         self._fleet()
         self._work()

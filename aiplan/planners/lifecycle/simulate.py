@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from aiplan.planners.arrays import Array, as_array, require
 from aiplan.planners.lifecycle.ledger import Ledger, Plan, ledger
+from aiplan.planners.lifecycle.objective import spending
 from aiplan.planners.lifecycle.placement import Placement, at_start, fit, place
 from aiplan.planners.lifecycle.policies import Policy, Schedule, rate_per_s, schedule
 from aiplan.planners.lifecycle.problem import Problem, Vintages, problem
@@ -84,17 +85,6 @@ def outcome(world: World, policy: Policy, owned: Vintages | None = None, placeme
     return Outcome(found, plan, shortfall, ledger(found, plan))
 
 
-def capital_usd(found: Problem) -> tuple[Array, Array]:
-    """Capital per server of each vintage, shape (..., K), and per watt of hall, shape (..., T); sales do not count."""
-    server, hall = np.zeros(found.serves.shape[-2]), np.zeros(found.serves.shape[-1])
-    for line in found.lines:
-        if line.kind == "capex" and line.group == "buy":
-            server = server + line.usd
-        elif line.kind == "capex" and line.group == "hall":
-            hall = hall + line.usd
-    return server, hall
-
-
 class _Fleet:
     """State of the simulation; arrays have the leading axes of everything that decides."""
 
@@ -105,7 +95,7 @@ class _Fleet:
         self.rule = fit(at_start(found), placement)
         self.stays = found.survival * (found.serves & chosen.keeps)
         self.demand = found.demand_per_s / world.efficiency[..., None]  # of the software of the start
-        self.unit_usd, self.hall_usd = capital_usd(found)
+        self.unit_usd, self.hall_usd = spending(found)
         self.budget = np.broadcast_to(as_array(world.market.budget_usd), (self.T,))
         self.limited = bool(np.isfinite(self.budget).any() or np.isfinite(as_array(world.site.most_w)).any()
                             or np.isfinite(world.site.most_racks_count))  # fmt: skip
