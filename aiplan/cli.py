@@ -66,6 +66,14 @@ COMMANDS: dict[str, Command] = {
         "power",
         "how many servers a grid connection carries, and what is stranded or capped",
     ),
+    "stabilize": Command(
+        "aiplan.planners.stabilize.command",
+        "stabilize",
+        "will the grid accept a training job, and the cheapest measures that make it",
+    ),
+    "stabilize check": Command(
+        "aiplan.planners.stabilize.check_command", "check", "hold a measured wave of power to a connection's limits"
+    ),
     "cooling": Command(
         "aiplan.planners.cooling.command", "cooling", "PUE and water hour by hour, by place and cooling system"
     ),

@@ -31,6 +31,10 @@ _BASE: dict[str, tuple[str, str, float]] = {
     "kw": ("kW", "power", 1e3),
     "mw": ("MW", "power", 1e6),
     "gw": ("GW", "power", 1e9),
+    "va": ("VA", "apparent power", 1.0),
+    "kva": ("kVA", "apparent power", 1e3),
+    "mva": ("MVA", "apparent power", 1e6),
+    "gva": ("GVA", "apparent power", 1e9),
     "wh": ("Wh", "energy", 1.0),
     "kwh": ("kWh", "energy", 1e3),
     "mwh": ("MWh", "energy", 1e6),
@@ -92,7 +96,7 @@ _FORBIDDEN = {"m": "metre, minute, month or million", "pct": "write a fraction i
 UNITLESS = ("fraction", "share", "count", "ratio", "factor", "exponent", "multiplier")
 """Endings that say on purpose that a number has no unit."""
 
-UNITLESS_NAMES = frozenset({"pue", "value", "weight", "seed", "samples"})
+UNITLESS_NAMES = frozenset({"pue", "pst", "value", "weight", "seed", "samples"})
 
 
 def unit_of(name: str) -> Unit | None:

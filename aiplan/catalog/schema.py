@@ -25,9 +25,11 @@ from aiplan.catalog.entry import (
 from aiplan.catalog.schema_climates import Climate
 from aiplan.catalog.schema_cooling import Cooling, Envelope
 from aiplan.catalog.schema_costs import Costs
+from aiplan.catalog.schema_limits import GridLimits
 from aiplan.catalog.schema_models import Model
 from aiplan.catalog.schema_power import Power
 from aiplan.catalog.schema_profiles import Profile
+from aiplan.catalog.schema_storage import Storage
 from aiplan.catalog.schema_workloads import Workload
 from aiplan.inputs.conversion import section_of
 from aiplan.inputs.fields import Fraction, Id, NonNegative, Positive, Section, Text, quantity, quantity_bounds
@@ -44,6 +46,7 @@ __all__ = [
     "Envelope",
     "Excuse",
     "Grid",
+    "GridLimits",
     "Model",
     "Normals",
     "Operator",
@@ -54,6 +57,7 @@ __all__ = [
     "Site",
     "Source",
     "SourcedText",
+    "Storage",
     "Throughput",
     "Workload",
 ]
@@ -407,6 +411,8 @@ KINDS: dict[str, type[Section]] = {
     "envelopes": Envelope,
     "power": Power,
     "costs": Costs,
+    "limits": GridLimits,
+    "storage": Storage,
     "operators": Operator,
     "published": Published,
     "sources": Source,
@@ -415,7 +421,7 @@ KINDS: dict[str, type[Section]] = {
 
 
 PLAIN_KINDS = ("accelerators", "servers", "models", "throughput", "workloads", "calibrations", "grids", "sites",
-               "climates", "cooling", "envelopes", "power", "costs", "operators", "published")  # fmt: skip
+               "climates", "cooling", "envelopes", "power", "costs", "storage", "operators", "published")  # fmt: skip
 """Kinds whose sections, if they have any, hold no quantities: the index describes them well enough to be read without
 this module."""
 

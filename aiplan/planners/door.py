@@ -31,13 +31,15 @@ class Planner:
     """What the door needs to know of a planner.
 
     ``inputs`` is the scenario's model, ``default`` the shipped scenario that runs without an argument, ``answer``
-    turns a checked scenario and the catalog into a report.
+    turns a checked scenario and the catalog into a report. ``refused`` says of a finished report why it is no solution,
+    for planners whose report is worth reading then, too; it is written before the exit code tells.
     """
 
     name: str
     inputs: Callable[[], Any]
     default: str
     answer: Callable[[Scenario[Any], Catalog], Report]
+    refused: Callable[[Report], str] | None = None
 
 
 ScenarioArgument = Annotated[
@@ -171,6 +173,10 @@ def run_planner(
     if stamp:
         report = replace(report, stamp=now())
     emit(report, format_=format_, output=output, table=table, explain=explain, force=force, read=loaded.reads())
+    if planner.refused is not None and (why := planner.refused(report)):
+        from aiplan.errors import InfeasibleError
+
+        raise InfeasibleError(why, code="E320", hint="see the table 'limits'; relax a limit, or allow more measures")
 
 
 def _answer(planner: Planner, scenario: Scenario[Any], catalog: Catalog) -> Report:

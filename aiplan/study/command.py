@@ -34,6 +34,7 @@ PLANNERS = {
     "site": ("aiplan.planners.site.inputs", "SiteInputs"),
     "tco": ("aiplan.planners.lifecycle.inputs", "LifecycleInputs"),
     "refresh": ("aiplan.planners.lifecycle.inputs", "LifecycleInputs"),
+    "stabilize": ("aiplan.planners.stabilize.inputs", "StabilizeInputs"),
 }
 """Where the inputs of each command that takes a scenario are described."""
 

@@ -65,6 +65,7 @@ PLANNERS = {
     "site": ("aiplan.planners.site.command", "SITE"),
     "tco": ("aiplan.planners.lifecycle.command", "TCO"),
     "refresh": ("aiplan.planners.lifecycle.command", "REFRESH"),
+    "stabilize": ("aiplan.planners.stabilize.command", "STABILIZE"),
 }
 """Where the planner of each command that takes a scenario is described."""
 CHECKED = ("energy", "split", "power", "cooling", "thermal", "lifecycle")

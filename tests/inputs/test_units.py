@@ -20,6 +20,7 @@ from aiplan.units import _BASE, UNITLESS, UNITLESS_NAMES, convertible, spellings
 # Our suffix: pint's unit, and pint's name of the base unit of our dimension.
 PINT = {
     "w": "watt", "kw": "kilowatt", "mw": "megawatt", "gw": "gigawatt",
+    "va": "volt * ampere", "kva": "kilovolt * ampere", "mva": "megavolt * ampere", "gva": "gigavolt * ampere",
     "wh": "watt_hour", "kwh": "kilowatt_hour", "mwh": "megawatt_hour", "gwh": "gigawatt_hour", "twh": "terawatt_hour",
     "j": "joule",
     "us": "microsecond", "ms": "millisecond", "s": "second", "min": "minute", "h": "hour",
@@ -34,8 +35,8 @@ PINT = {
     "kelvin": "kelvin", "pa": "pascal", "kpa": "kilopascal", "cfm": "foot ** 3 / minute", "local": "local",
 }  # fmt: skip
 BASE = {
-    "power": "watt", "energy": "watt_hour", "time": "second", "money": "USD", "token": "token", "query": "query",
-    "gpu": "gpu", "data": "byte", "compute": "flop / second", "mass": "gram", "volume": "liter",
+    "power": "watt", "apparent power": "volt * ampere", "energy": "watt_hour", "time": "second", "money": "USD",
+    "token": "token", "query": "query", "gpu": "gpu", "data": "byte", "compute": "flop / second", "mass": "gram", "volume": "liter",
     "temperature": "delta_degC", "angle": "degree", "percent": "percent", "length": "meter", "area": "acre",
     "frequency": "hertz", "local money": "local", "temperature difference": "kelvin", "pressure": "pascal",
     "air flow": "foot ** 3 / minute",

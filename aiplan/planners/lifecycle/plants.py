@@ -40,6 +40,18 @@ def power_chain(
 ) -> tuple[PowerChain, str]:
     """Losses of transformer, UPS and PDU from the catalog, and the worst grade of them.
 
+    Raises as `equipment_losses` does.
+    """
+    losses, grades = equipment_losses(catalog, parameters, equipment, path)
+    chain = PowerChain(losses["transformer"], losses["ups"], losses["pdu"], usable_fraction)
+    return chain, worst_grade(grades)
+
+
+def equipment_losses(
+    catalog: Catalog, parameters: Parameters, equipment: Mapping[str, str], path: str
+) -> tuple[dict[str, Losses], list[str]]:
+    """Losses of devices of the catalog by what they are, and the grades of their numbers.
+
     Raises
     ------
     InputError for names the catalog does not know (E121) and entries that are no equipment (E285).
@@ -63,8 +75,7 @@ def power_chain(
                 parameters.add(f"power.{name}.{field}", label, one, low=0.0, high=1.0)
                 grades.append(one.grade or "assumption")
         losses[kind] = Losses(*numbers)
-    chain = PowerChain(losses["transformer"], losses["ups"], losses["pdu"], usable_fraction)
-    return chain, worst_grade(grades)
+    return losses, grades
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,12 +96,12 @@ def read_power_trace(
         )
         raise InputError(Problem("E239", message, file=table.name, hint="give a longer trace, or trim less"))
     rows = table.rows[trim_rows : len(table.rows) - trim_rows]
-    lines = _Lines(path, table.name, trim_rows)
+    lines = Lines(path, table.name, trim_rows)
     names = [TIME, *([total] if total else []), *servers]
     numbers = _numbers(rows, names, lines)
     t = numbers[:, 0]
     with np.errstate(over="ignore"):
-        power: Array = numbers[:, 1:] * np.array([_watts(name) for name in names[1:]])
+        power: Array = numbers[:, 1:] * np.array([watts(name) for name in names[1:]])
     lines.refuse(_impossible(t, power, names, lines))
     lines.refuse(_steps(t, power.shape[1], resample_s, lines))
     if resample_s is not None:
@@ -116,19 +116,40 @@ def read_power_trace(
 
 def _columns(table: Rows, sum_column: str, server_columns: Sequence[str]) -> tuple[str, list[str], tuple[str, ...]]:
     """The sum's column (empty for none), those of servers, and power columns that are neither."""
+    problems: list[Problem] = []
+    if TIME not in table.columns:
+        hint = f"name the column of times '{TIME}' and give it in seconds"
+        problems.append(Problem("E236", f"has no column '{TIME}'", "", table.name, 1, 1, hint=hint))
+    total, servers, left_out, found = power_columns(table, sum_column, server_columns, "E236")
+    if problems := problems + found:
+        raise InputError(problems)
+    return total, servers, left_out
+
+
+def power_columns(
+    table: Rows, sum_column: str, server_columns: Sequence[str], code: str, ask: str = "say which is the sum"
+) -> tuple[str, list[str], tuple[str, ...], list[Problem]]:
+    """Which columns hold power.
+
+    Parameters
+    ----------
+    sum_column, server_columns : where the names do not tell
+    code : of the problems
+    ask : what to do where several columns may be the sum
+
+    Returns
+    -------
+    The sum's column (empty for none), those of servers, power columns that are neither, and what is wrong.
+    """
     stems = {name: stem for name in table.columns if (stem := _power_stem(name)) is not None}
     problems: list[Problem] = []
 
     def complain(message: str, hint: str) -> None:
-        problems.append(Problem("E236", message, "", table.name, 1, 1, hint=hint))
+        problems.append(Problem(code, message, "", table.name, 1, 1, hint=hint))
 
-    if TIME not in table.columns:
-        complain(f"has no column '{TIME}'", f"name the column of times '{TIME}' and give it in seconds")
     for name in (*([sum_column] if sum_column else []), *server_columns):
         if name not in stems:
-            complain(
-                f"has no power column '{printable(name[:80])}'", f"power columns: {_listed(list(stems)) or 'none'}"
-            )
+            complain(f"has no power column '{printable(name[:80])}'", f"power columns: {listed(list(stems)) or 'none'}")
     servers = list(server_columns) or [name for name, stem in stems.items() if _SERVER.fullmatch(stem)]
     rest = [name for name in stems if name not in servers]
     named = [name for name in rest if stems[name].rpartition("_")[2] in _SUM_WORDS]
@@ -139,13 +160,11 @@ def _columns(table: Rows, sum_column: str, server_columns: Sequence[str]) -> tup
     else:
         total = ""
         if named or not servers:
-            what = f"several columns may be the sum: {_listed(named or rest)}" if rest else "has no column of power"
-            hint = "say which is the sum" if rest else "end its name in _w, _kw or _mw, such as node_sum_kw"
+            what = f"several columns may be the sum: {listed(named or rest)}" if rest else "has no column of power"
+            hint = ask if rest else "end its name in _w, _kw or _mw, such as node_sum_kw"
             complain(what, hint)
-    if problems:
-        raise InputError(problems)
     servers = [name for name in servers if name != total]
-    return total, servers, tuple(name for name in rest if name != total)
+    return total, servers, tuple(name for name in rest if name != total), problems
 
 
 def _power_stem(name: str) -> str | None:
@@ -157,12 +176,13 @@ def _power_stem(name: str) -> str | None:
     return units.stem(name) if unit is not None and unit.dimension == (("power", 1),) else None
 
 
-def _watts(name: str) -> float:
+def watts(name: str) -> float:
+    """Watts in the unit that a column's name ends in; 1 where it ends in none."""
     unit = units.unit_of(name)
     return unit.factor if unit is not None else 1.0
 
 
-class _Lines:
+class Lines:
     """Where rows stand in the file, looked up when something is wrong."""
 
     def __init__(self, path: Path, name: str, trimmed: int) -> None:
@@ -170,6 +190,7 @@ class _Lines:
         self._ends: list[int] = []
 
     def of(self, row: int) -> int:
+        """Line of a row, rows trimmed away not counted."""
         if not self._ends:
             text = read_bytes(self.path, self.name, MAX_CSV_BYTES).removeprefix(b"\xef\xbb\xbf").decode("utf-8")
             reader = csv.reader(io.StringIO(text, newline=""), strict=True)
@@ -177,6 +198,7 @@ class _Lines:
         return self._ends[row + self.trimmed]
 
     def problem(self, code: str, row: int, message: str, hint: str) -> Problem:
+        """A problem with a row."""
         return Problem(code, message, "", self.name, self.of(row), 1, hint=hint)
 
     def refuse(self, found: tuple[list[Problem], int]) -> None:
@@ -187,18 +209,11 @@ class _Lines:
             raise InputError(problems, count - len(problems))
 
 
-def _numbers(rows: Sequence[dict[str, str]], names: Sequence[str], lines: _Lines) -> Array:
+def _numbers(rows: Sequence[dict[str, str]], names: Sequence[str], lines: Lines) -> Array:
     """Cells of the columns as numbers, shape (rows, columns); all cells that hold none are named."""
     columns = []
     for name in names:
-        texts = [row[name] for row in rows]
-        try:
-            column = np.array(texts, dtype=np.float64)
-        except ValueError:
-            column = np.full(len(texts), np.nan)
-        if not np.all(np.isfinite(column)) or any("_" in text for text in texts):
-            column = np.array([float(text) if _NUMBER.fullmatch(text) else np.nan for text in texts])
-        columns.append(column)
+        columns.append(cells([row[name] for row in rows]))
     numbers = np.stack(columns, axis=1)
     bad = np.argwhere(~np.isfinite(numbers))
     problems = []
@@ -211,7 +226,18 @@ def _numbers(rows: Sequence[dict[str, str]], names: Sequence[str], lines: _Lines
     return numbers
 
 
-def _impossible(t: Array, power: Array, names: Sequence[str], lines: _Lines) -> tuple[list[Problem], int]:
+def cells(texts: Sequence[str]) -> Array:
+    """Cells of a column as numbers, shape (rows,); NaN for what is no number, infinite for what is beyond one."""
+    try:
+        column = np.array(texts, dtype=np.float64)
+    except ValueError:
+        column = np.full(len(texts), np.nan)
+    if not np.all(np.isfinite(column)) or any("_" in text for text in texts):
+        column = np.array([float(text) if _NUMBER.fullmatch(text) else np.nan for text in texts])
+    return column
+
+
+def _impossible(t: Array, power: Array, names: Sequence[str], lines: Lines) -> tuple[list[Problem], int]:
     """Power that no meter shows, and times that do not rise."""
     problems = []
     wrong = np.argwhere(~((power >= 0) & (power <= MOST_W)))
@@ -231,7 +257,7 @@ def _impossible(t: Array, power: Array, names: Sequence[str], lines: _Lines) -> 
     return problems, len(wrong) + len(far) + len(late)
 
 
-def _steps(t: Array, columns: int, resample_s: float | None, lines: _Lines) -> tuple[list[Problem], int]:
+def _steps(t: Array, columns: int, resample_s: float | None, lines: Lines) -> tuple[list[Problem], int]:
     """Steps that differ from the others, or gaps that are too long to bridge."""
     steps = np.diff(t)
     usual = float(np.median(steps))
@@ -252,6 +278,7 @@ def _steps(t: Array, columns: int, resample_s: float | None, lines: _Lines) -> t
     ], len(wrong)
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """Names of columns for a message, the first eight of them."""
     shown = ", ".join(printable(name[:80]) for name in names[:8])
     return shown + ", ..." * (len(names) > 8)

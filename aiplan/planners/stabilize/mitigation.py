@@ -1,8 +1,8 @@
 """What may be done to a job's power: settings of each measure, and a mix of them.
 
-A mix is applied in this order: period and stagger change the schedule; cap on start, GPU smoothing and software load
-act on each accelerator; storage at the power supply and in the rack on its share of accelerators; storage at the site
-on the sum.
+A mix is applied in this order: period and stagger change the schedule; cap on start, software load and GPU smoothing
+act on each accelerator, so that smoothing sees the filler; storage at the power supply and in the rack acts on its share
+of accelerators; storage at the site on the sum.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 INFINITE = float("inf")
+Level = Literal["psu", "rack", "site"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ class Storage:
     """
 
     technology: str
-    level: Literal["psu", "rack", "site"]
+    level: Level
     energy_j: float
     power_w: float
     round_trip_fraction: float

@@ -81,13 +81,17 @@ def of_kinds(kind: Kinds, wanted: tuple[int, ...]) -> Flags:
 def transient(kind: Kinds, settle_steps: int) -> Flags:
     """Moments that are no steady state, and ``settle_steps`` after each of them, shape (N,).
 
-    The step before a transient belongs to it: the edge lies between the two.
+    The step before a transient belongs to it: the edge lies between the two. Of the time between two transients at
+    most half counts as settling, so that a job with many checkpoints has a steady state, too.
     """
     require(settle_steps >= 0, "settle_steps must not be negative")
-    out = ~of_kinds(kind, STEADY_KINDS)
-    edges = np.flatnonzero(out[1:] & ~out[:-1])
-    ends = np.flatnonzero(out[:-1] & ~out[1:]) + 1
-    out[edges] = True
-    for end in ends:
-        out[end : end + settle_steps] = True
+    away = ~of_kinds(kind, STEADY_KINDS)
+    out = away.copy()
+    begins = np.flatnonzero(away[1:] & ~away[:-1]) + 1
+    ends = np.flatnonzero(away[:-1] & ~away[1:]) + 1
+    out[begins - 1] = True
+    for end in ends.tolist():
+        later = begins[begins >= end]
+        room = (int(later[0]) if later.size else kind.size) - end
+        out[end : end + min(settle_steps, room // 2)] = True
     return out

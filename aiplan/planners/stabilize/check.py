@@ -1,0 +1,229 @@
+"""The verdict: a wave held to what a utility allows, limit by limit, steady state and transients apart."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+
+from aiplan.planners.stabilize import flicker as flickers
+from aiplan.planners.stabilize.figures import (
+    BandFigure,
+    Extreme,
+    Figures,
+    RegimeFigures,
+    figures,
+)
+from aiplan.planners.stabilize.limits import Band, Finding, Limits, Regime, Verdict
+from aiplan.planners.stabilize.ramps import WHOLE
+from aiplan.planners.stabilize.spectrum import LEAST_PERIODS
+from aiplan.planners.stabilize.wave import Wave
+
+ROUNDING = 1e-9
+"""A value that exceeds what is allowed by less than this share meets it: a ramp that is held to a limit rounds."""
+
+
+def _margin(value: float, allowed: float, least: bool) -> float | None:
+    if allowed == 0.0:
+        return None
+    return (value - allowed if least else allowed - value) / allowed
+
+
+def _finding(
+    limit: str,
+    name: str,
+    regime: Regime,
+    value: float | None,
+    allowed: float,
+    unit: str,
+    *,
+    at: tuple[float | None, float | None] = (None, None),
+    why: str = "",
+    lower_bound: bool = True,
+    binding: bool = True,
+) -> Finding:
+    """Value against limit. With ``why`` the wave shows part only: a violation of that part fails, else undetermined.
+
+    ``lower_bound`` is False where a part that violates does not mean that the whole does; ``at`` is moment, frequency.
+    """
+    if value is None:
+        verdict: Verdict = "undetermined"
+        return Finding(limit, name, regime, None, allowed, unit, None, verdict, why=why, binding=binding)
+    least = limit == "least"
+    slack = ROUNDING * abs(allowed)
+    violated = value < allowed - slack if least else value > allowed + slack
+    part_decides = violated and lower_bound
+    verdict = "undetermined" if why and not part_decides else "fail" if violated else "pass"
+    margin = _margin(value, allowed, least)
+    return Finding(limit, name, regime, value, allowed, unit, margin, verdict, at[0], at[1], why, binding)
+
+
+def _parts(told: Figures | None) -> tuple[RegimeFigures, ...]:
+    return () if told is None else tuple(part for part in (told.steady, told.transient) if part is not None)
+
+
+def _only(told: Figures | None) -> Regime:
+    """The regime a limit is reported under that the wave shows nothing of."""
+    return "transient" if told is not None and told.steady is None else "steady"
+
+
+def _ramp_findings(wave: Wave, limits: Limits, told: Figures | None) -> Iterator[Finding]:
+    unit = "W/s"
+    for place, limit in enumerate(limits.ramps):
+        for way, allowed in (("up", limit.up_w_per_s), ("down", limit.down_w_per_s)):
+            if math.isinf(allowed):
+                continue
+            seen = [(part.regime, getattr(part.ramps[place], way)) for part in _parts(told)]
+            seen = [(regime, extreme) for regime, extreme in seen if extreme is not None]
+            for regime, extreme in seen:
+                at = (extreme.at_s, None)
+                yield _finding(f"ramp_{way}", limit.name, regime, extreme.value, allowed, unit, at=at)
+            if not seen:
+                why = _no_window(wave, limit.window_s)
+                yield _finding(f"ramp_{way}", limit.name, _only(told), None, allowed, unit, why=why)
+
+
+def _no_window(wave: Wave, window_s: float) -> str:
+    if window_s < wave.step_s * (1.0 - WHOLE):
+        return f"a window of {window_s:g} s needs {1.0 / window_s:g} values a second; the wave has {wave.rate_hz:g}"
+    return f"no {window_s:g} s of the wave are known at both ends; it is {wave.duration_s:g} s long"
+
+
+def _range_findings(wave: Wave, limits: Limits, told: Figures | None) -> Iterator[Finding]:
+    if limits.range_w is None:
+        return
+    window, allowed = limits.range_window_s, limits.range_w
+    seen = [(part.regime, part.range_w) for part in _parts(told) if part.range_w is not None]
+    short = window > (wave.power_w.size - 1) * wave.step_s * (1.0 + WHOLE)
+    why = f"a window of {window:g} s needs a longer wave; it is {wave.duration_s:g} s long" if short else ""
+    for regime, extreme in seen:
+        yield _finding("range", "", regime, extreme.value, allowed, "W", at=(extreme.at_s, None), why=why)
+    if not seen:
+        yield _finding("range", "", _only(told), None, allowed, "W", why=why or _no_window(wave, window))
+
+
+def _level_findings(limits: Limits, told: Figures | None) -> Iterator[Finding]:
+    nothing = "" if told is not None else "no value of the wave is known"
+    if limits.most_w is not None:
+        for part in _parts(told):
+            at = (part.most.at_s, None)
+            yield _finding("most", "", part.regime, part.most.value, limits.most_w, "W", at=at)
+        if told is None:
+            yield _finding("most", "", "steady", None, limits.most_w, "W", why=nothing)
+    if limits.least_w is not None:
+        seen: list[tuple[Regime, Extreme]] = []
+        for part in _parts(told):
+            if part.least_running is not None:
+                seen.append((part.regime, part.least_running))
+        for regime, extreme in seen:
+            yield _finding("least", "", regime, extreme.value, limits.least_w, "W", at=(extreme.at_s, None))
+        if told is None:
+            yield _finding("least", "", "steady", None, limits.least_w, "W", why=nothing)
+        elif not seen:
+            yield Finding("least", "", _only(told), None, limits.least_w, "W", None, "pass", why="the job never runs")
+
+
+def _blind(wave: Wave, band: Band, told: Figures | None, part: RegimeFigures | None) -> tuple[str, bool]:
+    """Why a band is not seen whole, empty where it is; and whether it reaches beyond half the rate."""
+    if told is None or part is None:
+        return ("no value of the wave is known" if told is None else "the wave has no steady state"), False
+    high = band.high_hz > 0.5 * wave.rate_hz * (1.0 + WHOLE)
+    said = []
+    if high:
+        rate = 2.0 * band.high_hz
+        said.append(f"a band up to {band.high_hz:g} Hz needs {rate:g} values a second; the wave has {wave.rate_hz:g}")
+    have = 0.0 if part.found is None else part.found.segment_s
+    need = LEAST_PERIODS / band.low_hz if band.low_hz > 0.0 else math.inf
+    if have == 0.0:
+        need = max(told.wanted_segment_s, 0.0 if math.isinf(need) else need)
+        said.append(f"a spectrum needs an unbroken stretch of {need:g} s of this regime; the wave has none")
+    elif have < need * (1.0 - WHOLE):
+        wants = f"an unbroken stretch of {need:g} s" if math.isfinite(need) else "a lower end above 0 Hz"
+        said.append(f"a band from {band.low_hz:g} Hz needs {wants}; the segments are {have:g} s long")
+    return "; ".join(said), high
+
+
+def _band_findings(wave: Wave, limits: Limits, told: Figures | None) -> Iterator[Finding]:
+    parts: tuple[RegimeFigures | None, ...] = _parts(told)
+    if told is None or told.steady is None:
+        # Lines count in steady state; a wave without one must not pass for that.
+        parts = (None, *parts)
+    for place, band in enumerate(limits.bands):
+        for part in parts:
+            why, high = _blind(wave, band, told, part)
+            figure = None if part is None else part.bands[place]
+            regime: Regime = "steady" if part is None else part.regime
+            binding = regime == "steady" or limits.spectrum_of == "both"
+            reference = 0.0 if told is None else told.reference_w
+            yield from _of_band(band, figure, regime, reference, why, high, binding)
+
+
+def _of_band(
+    band: Band, figure: BandFigure | None, regime: Regime, reference_w: float, why: str, high: bool, binding: bool
+) -> Iterator[Finding]:
+    line = None if figure is None else figure.line
+    at = (None, None) if line is None else (line.at_s, line.f_hz)
+    amplitude = None if figure is None else 0.0 if line is None else line.amplitude_w
+    rms = None if figure is None else figure.rms_w
+    share = None if figure is None else figure.share_fraction
+    name = band.name
+    if band.line_w is not None:
+        yield _finding("line", name, regime, amplitude, band.line_w, "W", at=at, why=why, binding=binding)
+    if band.line_fraction is not None:
+        ratio = amplitude / reference_w if amplitude is not None and reference_w > 0.0 else None
+        said = why if amplitude is None or reference_w > 0.0 else "mean power is not above 0"
+        yield _finding("line_fraction", name, regime, ratio, band.line_fraction, "1", at=at, why=said, binding=binding)
+    if band.rms_w is not None:
+        yield _finding("rms", name, regime, rms, band.rms_w, "W", why=why, binding=binding)
+    if band.share_fraction is not None:
+        allowed = band.share_fraction
+        # What lies above half the rate, inside the band or beyond it, moves the share either way.
+        yield _finding("share", name, regime, share, allowed, "1", why=why, lower_bound=not high, binding=binding)
+
+
+def _flicker_findings(wave: Wave, limits: Limits, told: Figures | None) -> Iterator[Finding]:
+    if limits.flicker is None:
+        return
+    allowed = limits.flicker.pst
+    seen = [(part, part.pst) for part in _parts(told) if part.pst is not None]
+    for part, pst in seen:
+        finding = _finding("flicker", "", part.regime, pst.value, allowed, "1", at=(pst.at_s, None))
+        if part.pst_block_s < flickers.BLOCK_S * (1.0 - WHOLE):
+            finding = replace(finding, why=f"over a block of {part.pst_block_s:g} s, not {flickers.BLOCK_S:g} s")
+        yield finding
+    if not seen:
+        least = flickers.LEAST_RATE_HZ
+        if wave.rate_hz < least * (1.0 - WHOLE):
+            why = f"flicker needs {least:g} values a second; the wave has {wave.rate_hz:g}"
+        else:
+            why = f"flicker needs {flickers.BLOCK_S:g} s without a gap"
+        yield _finding("flicker", "", _only(told), None, allowed, "1", why=why)
+
+
+def check(wave: Wave, limits: Limits, settle_s: float = 30.0) -> tuple[Finding, ...]:
+    """Every limit against the wave, in steady state and in transients, in the order of `Limits`.
+
+    Limits on ramps, range, levels and flicker count in both regimes, lines and bands in steady state and, where
+    ``limits.spectrum_of`` is ``both``, in transients. Infinite ramp limits give no finding. A regime that a wave has
+    nothing of gives none, but a limit that would thereby be left out is ``undetermined``, with what would decide it
+    in ``why``. Where the wave shows only part of what a limit is on, a violation in that part fails, and anything
+    else is undetermined; a share fails only when the wave shows all up to the band's upper end.
+
+    Parameters
+    ----------
+    settle_s : time after a transient that still belongs to it [s]
+
+    Raises ValueError where a power is not finite or beyond 1e100 W.
+    """
+    return judge(wave, limits, figures(wave, limits, settle_s, only_limited=True))
+
+
+def judge(wave: Wave, limits: Limits, told: Figures | None) -> tuple[Finding, ...]:
+    """As `check`, for figures that `figures.figures` has already found of this wave and these limits."""
+    return (
+        *_ramp_findings(wave, limits, told),
+        *_range_findings(wave, limits, told),
+        *_level_findings(limits, told),
+        *_band_findings(wave, limits, told),
+        *_flicker_findings(wave, limits, told),
+    )

@@ -1,0 +1,349 @@
+"""What a wave does: ramps, range, extremes, lines and bands, in steady state and in transients apart."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from aiplan.planners.arrays import Array, require
+from aiplan.planners.stabilize import flicker as flickers
+from aiplan.planners.stabilize.edges import soften
+from aiplan.planners.stabilize.limits import Limits, Regime
+from aiplan.planners.stabilize.ramps import WHOLE, ramp, ranges, whole_steps
+from aiplan.planners.stabilize.regimes import longest, unsettled
+from aiplan.planners.stabilize.spectrum import (
+    LEAST_PERIODS,
+    LEAST_SAMPLES,
+    Line,
+    Spectra,
+    band_rms_w,
+    band_share,
+    largest_line,
+    segment_starts,
+    spectra,
+)
+from aiplan.planners.stabilize.wave import IDLE, RESTART, Flags, Wave, of_kinds
+
+SEGMENT_S, SEGMENT_PERIODS, SEGMENT_SAMPLES = 60.0, 4.0, 2048
+"""A segment is at least so long, holds so many periods of the lowest band's edge, and so many values."""
+LOWEST_LINE_HZ = 0.1
+"""Where lines are looked for when no band is asked for: from here to half the rate."""
+RAMP_WINDOWS_S = (1.0, 60.0)
+"""Windows ramps are given for when no limit names one. Reference power-stabilisation, section 4.2."""
+MOST_POWER_W = 1e100
+"""Beyond it squares of power leave the range of numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extreme:
+    """A value and the moment at which it stands [s]."""
+
+    value: float
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class RampFigure:
+    """Steepest rise and fall over a window, both at least 0 [W/s]; None where the wave cannot tell."""
+
+    window_s: float
+    up: Extreme | None
+    down: Extreme | None
+
+
+@dataclass(frozen=True, slots=True)
+class BandFigure:
+    """What a band holds, of the part of it that the record shows; None where it shows nothing of it.
+
+    Attributes
+    ----------
+    low_hz, high_hz : the part of the band that the record shows [Hz]
+    line : the largest; None where there is none
+    rms_w, share_fraction : root mean square [W], and mean square over that of everything but the mean [1]
+    """
+
+    low_hz: float
+    high_hz: float
+    line: Line | None
+    rms_w: float
+    share_fraction: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RegimeFigures:
+    """Figures of steady state, or of transients.
+
+    Attributes
+    ----------
+    duration_s : known time of this regime [s]
+    mean_w, sd_w : mean and standard deviation (population) of its values [W]
+    most, least : largest and smallest power [W]
+    least_running : smallest power while the job runs [W]; None where it does not, or nobody knows whether it does
+    ramps : one for each window asked for
+    range_w : largest range within the window asked for [W]; None where the record does not hold one
+    found : spectra of its segments; None where it has none
+    line : the largest over all bands, or over 0.1 Hz to half the rate
+    bands : one for each band asked for
+    pst, pst_block_s : worst flicker severity [1] as of the block that begins then, and length of a block [s]
+    """
+
+    regime: Regime
+    duration_s: float
+    mean_w: float
+    sd_w: float
+    most: Extreme
+    least: Extreme
+    least_running: Extreme | None
+    ramps: tuple[RampFigure, ...]
+    range_w: Extreme | None
+    found: Spectra | None
+    line: Line | None
+    bands: tuple[BandFigure | None, ...]
+    pst: Extreme | None
+    pst_block_s: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Figures:
+    """Figures of a whole wave, of known values only.
+
+    Attributes
+    ----------
+    mean_w, sd_w, peak_w, min_w : mean, standard deviation (population), largest and smallest power [W]
+    peak_to_mean_ratio : [1]; infinite where the mean is not above 0
+    reference_w : mean power lines are a fraction of: of steady state, or of everything where there is none [W]
+    wanted_segment_s : segment length asked for, or that would resolve the lowest band [s]
+    steady, transient : None where the wave has nothing of it
+    """
+
+    mean_w: float
+    sd_w: float
+    peak_w: float
+    min_w: float
+    peak_to_mean_ratio: float
+    reference_w: float
+    wanted_segment_s: float
+    steady: RegimeFigures | None
+    transient: RegimeFigures | None
+
+
+def wanted_segment_s(limits: Limits, step_s: float) -> float:
+    """Length of a segment: as asked, else the largest of 60 s, 4 periods of the lowest band and 2,048 values [s]."""
+    if limits.segment_s is not None:
+        return limits.segment_s
+    edges = [band.low_hz for band in limits.bands if band.low_hz > 0.0]
+    return max(SEGMENT_S, SEGMENT_PERIODS / min(edges) if edges else 0.0, SEGMENT_SAMPLES * step_s)
+
+
+class _Part:
+    """A wave with what the figures of both regimes need."""
+
+    def __init__(self, wave: Wave, limits: Limits, settle_s: float, only_limited: bool) -> None:
+        self.wave, self.limits = wave, limits
+        self.power = wave.power_w
+        self.known = np.ones(self.power.size, dtype=np.bool_) if wave.known is None else wave.known
+        self.gaps = wave.known is not None and not bool(self.known.all())
+        self.moved = unsettled(wave, settle_s)
+        self.touched = np.concatenate(([0], np.cumsum(self.moved)))
+        # A file does not say whether its meter averages; lines of a measured wave are those its values show.
+        self.means = wave.kind is not None
+        self.windows = tuple(limit.window_s for limit in limits.ramps) or (() if only_limited else RAMP_WINDOWS_S)
+        self.with_range = limits.range_w is not None or not only_limited
+        self.with_spectrum = bool(limits.bands) or not only_limited
+
+    @cached_property
+    def softened(self) -> Array:
+        """The wave without what its jumps alias to, shape (N,) [W]."""
+        return soften(self.power, self.means)
+
+    @cached_property
+    def ramps(self) -> dict[float, Array]:
+        """Ramps over each window [W/s]; empty where the record or the step does not allow it."""
+        step = self.wave.step_s * (1.0 - WHOLE)
+        return {w: ramp(self.power, self.wave.step_s, w) if w >= step else np.empty(0) for w in self.windows}
+
+    @cached_property
+    def ranges(self) -> Array:
+        """Range within each window, or within the whole record where that is shorter [W]."""
+        span = min(self.limits.range_window_s, (self.power.size - 1) * self.wave.step_s)
+        wanted = self.with_range and span >= self.wave.step_s * (1.0 - WHOLE)
+        return ranges(self.power, self.wave.step_s, span) if wanted else np.empty(0)
+
+    @cached_property
+    def severities(self) -> tuple[tuple[Extreme, bool], ...]:
+        """Flicker severity of each block without a gap, and whether the block touches a transient."""
+        wave, limit = self.wave, self.limits.flicker
+        if limit is None or wave.rate_hz < flickers.LEAST_RATE_HZ * (1.0 - WHOLE):
+            return ()
+        change = flickers.voltage_change(self.power, limit.short_circuit_va, limit.grid_angle_deg, limit.power_factor)
+        seen = flickers.instantaneous(change, wave.step_s)
+        out = []
+        for first, end in flickers.blocks(self.power.size, wave.step_s):
+            if self.known[first:end].all():
+                pst = flickers.severity(seen[2 * first : 2 * end])
+                out.append((Extreme(pst, wave.start_s + first * wave.step_s), bool(self.moved[first:end].any())))
+        return tuple(out)
+
+    def of(self, regime: Regime, count: int, reach: int) -> Flags:
+        """For windows of ``reach`` steps beginning at each of the first ``count``: whether they are of the regime.
+
+        Of a transient are those that touch one.
+        """
+        touches = self.touched[reach : reach + count] > self.touched[:count]
+        return np.asarray(touches if regime == "transient" else ~touches)
+
+    def first_largest(self, values: Array, allowed: Flags) -> Extreme | None:
+        """The largest of the allowed values and when its window begins."""
+        held = np.where(allowed, values, -np.inf)
+        at = int(held.argmax()) if held.size else 0
+        if not held.size or not allowed[at]:
+            return None
+        return Extreme(float(held[at]), self.wave.start_s + at * self.wave.step_s)
+
+
+def _ramps(part: _Part, regime: Regime) -> tuple[RampFigure, ...]:
+    out: dict[float, RampFigure] = {}
+    for window, values in part.ramps.items():
+        if not values.size:
+            out[window] = RampFigure(window, None, None)
+            continue
+        whole, rest = whole_steps(part.wave.step_s, window)
+        reach = whole + (rest > 0.0) + 1
+        allowed = part.of(regime, values.size, reach)
+        if part.gaps:
+            ends = part.known[whole : whole + values.size] & part.known[reach - 1 : reach - 1 + values.size]
+            allowed = allowed & part.known[: values.size] & ends
+        up, down = part.first_largest(values, allowed), part.first_largest(-values, allowed)
+        if up is not None and down is not None:
+            up, down = Extreme(max(0.0, up.value), up.at_s), Extreme(max(0.0, down.value), down.at_s)
+        out[window] = RampFigure(window, up, down)
+    return tuple(out[window] for window in part.windows)
+
+
+def _range(part: _Part, regime: Regime) -> Extreme | None:
+    count = part.ranges.size
+    if count == 0:
+        return None
+    width = part.power.size - count + 1
+    allowed = part.of(regime, count, width)
+    if part.gaps:
+        seen = np.concatenate(([0], np.cumsum(part.known)))
+        allowed = allowed & (seen[width:] > seen[:count])
+    return part.first_largest(part.ranges, allowed)
+
+
+def _segments(part: _Part, regime: Regime, wanted_s: float) -> Spectra | None:
+    """Spectra of a regime: of steady stretches, or of the segments of the whole record that touch a transient."""
+    if not part.with_spectrum:
+        return None
+    wave = part.wave
+    usable = part.known & ~part.moved if regime == "steady" else part.known
+    length, most = round(wanted_s / wave.step_s), longest(usable)
+    if most < length and part.limits.segment_s is not None:
+        return None
+    length = min(length, most)
+    if length < LEAST_SAMPLES:
+        return None
+    starts = segment_starts(usable, length)
+    if regime == "transient":
+        starts = starts[part.touched[starts + length] > part.touched[starts]]
+    if starts.size == 0:
+        return None
+    return spectra(part.softened, wave.step_s, length * wave.step_s, starts, wave.start_s, part.means)
+
+
+def _bands(part: _Part, found: Spectra | None) -> tuple[BandFigure | None, ...]:
+    out: list[BandFigure | None] = []
+    for band in part.limits.bands:
+        figure = None
+        if found is not None:
+            low = max(band.low_hz, LEAST_PERIODS / found.segment_s * (1.0 - WHOLE))
+            high = min(band.high_hz, 0.5 * part.wave.rate_hz)
+            if low < high:
+                line = largest_line(found, low, high)
+                figure = BandFigure(low, high, line, band_rms_w(found, low, high), band_share(found, low, high))
+        out.append(figure)
+    return tuple(out)
+
+
+def _line(part: _Part, found: Spectra | None, bands: tuple[BandFigure | None, ...]) -> Line | None:
+    """The largest line of all bands; without bands, of 0.1 Hz (or what the record resolves) to half the rate."""
+    if part.limits.bands:
+        lines = [figure.line for figure in bands if figure is not None and figure.line is not None]
+        return max(lines, key=lambda line: line.amplitude_w, default=None)
+    if found is None:
+        return None
+    half = 0.5 * part.wave.rate_hz
+    low = max(LOWEST_LINE_HZ if half > LOWEST_LINE_HZ else 0.0, LEAST_PERIODS / found.segment_s * (1.0 - WHOLE))
+    return largest_line(found, low, half) if low < half else None
+
+
+def _running(part: _Part, regime: Regime, here: Flags) -> Flags:
+    """Where the job runs: neither idle nor restarting; of a measured wave, its steady state."""
+    kind = part.wave.kind
+    if kind is None:
+        return here & (regime == "steady")
+    return here & ~of_kinds(kind, (IDLE, RESTART))
+
+
+def _regime(part: _Part, regime: Regime, wanted_s: float) -> RegimeFigures | None:
+    here = part.known & (part.moved if regime == "transient" else ~part.moved)
+    most, least = part.first_largest(part.power, here), part.first_largest(-part.power, here)
+    if most is None or least is None:
+        return None
+    values = part.power[here]
+    running = part.first_largest(-part.power, _running(part, regime, here))
+    found = _segments(part, regime, wanted_s)
+    bands = _bands(part, found)
+    pst = [block for block, moved in part.severities if moved == (regime == "transient")]
+    return RegimeFigures(
+        regime=regime,
+        duration_s=values.size * part.wave.step_s,
+        mean_w=float(values.mean()),
+        sd_w=float(values.std()),
+        most=most,
+        least=Extreme(-least.value, least.at_s),
+        least_running=None if running is None else Extreme(-running.value, running.at_s),
+        ramps=_ramps(part, regime),
+        range_w=_range(part, regime),
+        found=found,
+        line=_line(part, found, bands),
+        bands=bands,
+        pst=max(pst, key=lambda block: block.value, default=None),
+        pst_block_s=min(flickers.BLOCK_S, part.wave.duration_s),
+    )
+
+
+def figures(wave: Wave, limits: Limits, settle_s: float = 30.0, only_limited: bool = False) -> Figures | None:
+    """Figures of a wave over the windows and bands of the limits; None where nothing of it is known.
+
+    A ramp or range whose window touches a transient is of the transient; lines and bands of steady state come from
+    segments within steady stretches, those of transients from segments of the whole record that touch one. Where the
+    limits name no ramp, ramps are given over 1 s and 60 s. Ramps that begin or end in a gap, and segments and flicker
+    blocks that hold one, are left out; a range takes a gap for the straight line it is bridged with. With
+    ``only_limited`` nothing is worked out that no limit is on.
+
+    Raises ValueError where a power is not finite or beyond 1e100 W.
+    """
+    require(np.abs(wave.power_w).max() <= MOST_POWER_W, "powers must be finite and below 1e100 W")
+    part = _Part(wave, limits, settle_s, only_limited)
+    known = part.power[part.known] if part.gaps else part.power
+    if known.size == 0:
+        return None
+    wanted_s = wanted_segment_s(limits, wave.step_s)
+    steady = _regime(part, "steady", wanted_s)
+    mean, peak = float(known.mean()), float(known.max())
+    return Figures(
+        mean_w=mean,
+        sd_w=float(known.std()),
+        peak_w=peak,
+        min_w=float(known.min()),
+        peak_to_mean_ratio=peak / mean if mean > 0.0 else math.inf,
+        reference_w=mean if steady is None else steady.mean_w,
+        wanted_segment_s=wanted_s,
+        steady=steady,
+        transient=_regime(part, "transient", wanted_s),
+    )

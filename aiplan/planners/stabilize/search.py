@@ -1,0 +1,181 @@
+"""The cheapest mix that the grid accepts, and the front of those that nobody beats in cost, energy and time at once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from aiplan.planners.stabilize.annual import Episodes
+from aiplan.planners.stabilize.assess import Assessment, Judge
+from aiplan.planners.stabilize.candidates import Options, Slopes, before_storage, slopes, storages
+from aiplan.planners.stabilize.limits import Finding
+from aiplan.planners.stabilize.mitigation import INFINITE, GpuSmoothing, Mix, Storage
+from aiplan.planners.stabilize.sizing import BOUNDLESS, sized
+
+ROUNDS = 6
+"""Times that each setting of the cheapest mix is tried a little higher and lower [1]."""
+STEPS = (0.5, 0.8, 0.95, 1.05, 1.25, 2.0)
+"""Factors on a setting that are tried [1]."""
+BETTER = 1e-3
+"""Saving from which another setting is taken [1]."""
+SAME = 1e-9
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search has found.
+
+    Attributes
+    ----------
+    plain : the job as it is
+    assessments : every mix looked at, in the order of the search
+    best : the cheapest that keeps limits and caps; None where none does
+    front : mixes that no other beats in cost, energy and time at once, cheapest first
+    refused : how many mixes broke which limit or cap worst
+    binding : what the mixes that would be cheaper break most; empty where the plain job passes
+    """
+
+    plain: Assessment
+    assessments: tuple[Assessment, ...]
+    best: Assessment | None
+    front: tuple[Assessment, ...]
+    refused: dict[str, int]
+    binding: str
+
+
+def search(judge: Judge, options: Options, tdp_w: float, progress: Progress | None = None) -> Found:
+    """Look at every mix the options allow, then move the cheapest that passes to where it is cheaper still.
+
+    Parameters
+    ----------
+    judge : holds each to limits and caps
+    tdp_w : of an accelerator [W]
+    progress : told how many of how many are done
+    """
+    allowed = slopes(judge.limits, judge.scene.site)
+    plain_run = judge.raw(Mix())[0]
+    swing = float(plain_run.poi.power_w.max() - plain_run.poi.power_w.min())
+    before = list(before_storage(options, allowed, tdp_w, swing))
+    behind = [(), *storages(options, allowed, swing)]
+    assessments: list[Assessment] = []
+    for mix in before:
+        for storage in behind:
+            if progress is not None:
+                progress(len(assessments), len(before) * len(behind))
+            assessments.append(assessed(judge, replace(mix, storage=storage)))
+    passing = [one for one in assessments if one.feasible]
+    best = min(passing, key=_cost, default=None)
+    if best is not None:
+        tried = list(refined(judge, best))
+        assessments += tried
+        best = min([best, *(one for one in tried if one.feasible)], key=_cost)
+    return Found(
+        assessments[0], tuple(assessments), best, front(assessments), dict(_reasons(assessments)),
+        binding(assessments, best),
+    )  # fmt: skip
+
+
+def assessed(judge: Judge, mix: Mix) -> Assessment:
+    """A mix with its storage cut to the size it needs, assessed."""
+    if not any(one.energy_j >= BOUNDLESS for one in mix.storage):
+        return judge.judge(mix)
+    episodes: Episodes = judge.raw(mix)[1]
+    return judge.assess(sized(judge.scene, mix, judge.technologies, episodes, judge.rates, judge.caps.life_years))
+
+
+def refined(judge: Judge, start: Assessment) -> Iterator[Assessment]:
+    """Neighbours of a mix, each setting a little higher and lower, from the cheapest so far, until none is cheaper."""
+    best = start
+    for _ in range(ROUNDS):
+        before = best
+        for neighbour in _neighbours(best.mix):
+            found = assessed(judge, neighbour)
+            yield found
+            if found.feasible and _cost(found) < _cost(best) * (1.0 - BETTER):
+                best = found
+        if best is before:
+            return
+
+
+def _neighbours(mix: Mix) -> Iterator[Mix]:
+    """Mixes with one setting changed; storage is sized anew."""
+    free = tuple(unsized(one) for one in mix.storage)
+    for factor in STEPS:
+        if mix.gpu is not None:
+            if mix.gpu.floor_w > 0:
+                yield replace(mix, gpu=replace(mix.gpu, floor_w=mix.gpu.floor_w * factor), storage=free)
+            if mix.gpu.ramp_up_w_per_s < INFINITE:
+                yield replace(mix, gpu=_ramps(mix.gpu, factor), storage=free)
+        if mix.secondary is not None:
+            secondary = replace(mix.secondary, level_w=min(mix.secondary.level_w * factor, mix.secondary.ceiling_w))
+            yield replace(mix, secondary=secondary, storage=free)
+        for place, storage in enumerate(free):
+            if storage.energy_j >= BOUNDLESS:
+                changed = replace(storage, time_constant_s=storage.time_constant_s * factor)
+                yield replace(mix, storage=(*free[:place], changed, *free[place + 1 :]))
+
+
+def _ramps(gpu: GpuSmoothing, factor: float) -> GpuSmoothing:
+    return replace(gpu, ramp_up_w_per_s=gpu.ramp_up_w_per_s * factor, ramp_down_w_per_s=gpu.ramp_down_w_per_s * factor)
+
+
+def unsized(storage: Storage) -> Storage:
+    """The same storage before it was cut to size; that of power supplies comes as it is."""
+    if storage.level == "psu":
+        return storage
+    return replace(storage, energy_j=BOUNDLESS, power_w=BOUNDLESS, initial_fraction=0.5)
+
+
+def front(assessments: Sequence[Assessment]) -> tuple[Assessment, ...]:
+    """Feasible mixes that no other beats in cost, energy and time at once, cheapest first; equals are named once."""
+    passing = sorted((one for one in assessments if one.feasible), key=_objectives)
+    out: list[Assessment] = []
+    for one in passing:
+        mine = _objectives(one)
+        if not any(all(a <= b + SAME * max(abs(b), 1.0) for a, b in zip(_objectives(other), mine, strict=True))
+                   for other in out):  # fmt: skip
+            out.append(one)
+    return tuple(out)
+
+
+def binding(assessments: Sequence[Assessment], best: Assessment | None) -> str:
+    """What the mixes that would be cheaper break most often; without a best, what all break."""
+    cheaper = [one for one in assessments if best is None or (_cost(one) < _cost(best) and not one.feasible)]
+    reasons = _reasons(cheaper)
+    return reasons.most_common(1)[0][0] if reasons else ""
+
+
+def _reasons(assessments: Sequence[Assessment]) -> Counter[str]:
+    return Counter(reason(one) for one in assessments if not one.feasible)
+
+
+def reason(one: Assessment) -> str:
+    """The limit that a mix breaks worst, or the cap that it breaks, or what cannot be told; empty where nothing."""
+    broken = [found for found in one.findings if found.binding and found.verdict == "fail"]
+    if broken:
+        worst = min(broken, key=lambda found: found.margin_fraction if found.margin_fraction is not None else 0.0)
+        return limit_words(worst)
+    if one.verdict == "undetermined":
+        return "undetermined"
+    return one.rejected[0] if one.rejected else ""
+
+
+def limit_words(found: Finding) -> str:
+    """A limit by name: what is limited, of which band or ramp, and in which state."""
+    what = found.limit.replace("_", " ")
+    state = "in steady state" if found.regime == "steady" else "in transients"
+    return f"{what} {found.name} {state}".replace("  ", " ")
+
+
+def _cost(one: Assessment) -> float:
+    return one.annual_usd
+
+
+def _objectives(one: Assessment) -> tuple[float, float, float]:
+    return one.annual_usd, one.overhead_fraction, one.slowdown_fraction
+
+
+__all__ = ["Found", "Slopes", "assessed", "binding", "front", "limit_words", "reason", "refined", "search", "unsized"]
