@@ -18,6 +18,7 @@ from aiplan.planners.stabilize.figures import RegimeFigures, figures
 from aiplan.planners.stabilize.limits import Band, Finding, Flicker, Limits, RampLimit, whole_verdict
 from aiplan.planners.stabilize.regimes import unsettled
 from aiplan.planners.stabilize.wave import CHECKPOINT, IDLE, ITERATION, RESTART, START, STOP, Wave
+from tests.stabilize.base_case import base_job, site_mw
 from tests.stabilize.waves import line_w, sine, square
 
 HIGH, LOW, SIZE = 100e6, 40e6, 30_000
@@ -245,6 +246,8 @@ def test_transients_of_a_measured_wave() -> None:
     assert not unsettled(Wave(SQUARE, 0.02), 30.0).any()
     low_first = square(HIGH, LOW, 0.37, 1.7321, SIZE, 0.5)
     assert not unsettled(Wave(low_first, 0.02), 30.0).any()
+    for phase in (0.97, 0.98, 0.999):  # begins within a short dip, of which there are many
+        assert not unsettled(Wave(square(HIGH, LOW, 0.97, 7.0, SIZE, phase), 0.02), 30.0).any()
     dipped = SQUARE.copy()
     dipped[4_000:4_500] = 10e6
     assert not unsettled(Wave(dipped, 0.02), 30.0).any()
@@ -263,6 +266,28 @@ def test_a_start_does_not_reach_the_steady_lines() -> None:
     assert found is not None
     assert found.amplitude_w == pytest.approx(alone.amplitude_w, rel=1e-3)
     assert of(check(wave, LIMITS), "ramp_down", "fast", "transient").value == pytest.approx(95e6)
+
+
+def test_the_base_case_of_the_reference() -> None:
+    """Reference power-stabilisation, section 6, check 7: 129.3, 53 and 149 MW, 96 MW/s, 26.8 MW at 0.5 Hz.
+
+    Nobody says what the job does: 20 s of idle at each end are told from checkpoints of 8 s at nearly the same power.
+    """
+    power = 1e6 * site_mw(base_job().power_w)
+    told = figures(Wave(power, 0.02), Limits("x", (RampLimit("r", 1.0, 1.0, 1.0),), bands=(Band("b", 0.1, 20.0),)))
+    assert told is not None
+    assert (told.mean_w, told.min_w, told.peak_w) == pytest.approx((129.3e6, 53e6, 149e6), rel=0.01)
+    assert told.steady is not None
+    assert told.transient is not None
+    assert told.steady.line is not None
+    assert told.steady.line.amplitude_w == pytest.approx(26.8e6, rel=0.03)
+    assert told.steady.line.f_hz == pytest.approx(0.5, abs=0.005)
+    assert told.steady.mean_w == pytest.approx(134.6e6, rel=0.015)
+    up, down = told.transient.ramps[0].up, told.transient.ramps[0].down
+    assert up is not None
+    assert down is not None
+    assert (up.value, down.value) == pytest.approx((96e6, 96e6), rel=0.01)
+    assert told.transient.duration_s == pytest.approx(20 + 20 + 30, abs=1)
 
 
 @pytest.mark.shared_data
@@ -380,6 +405,24 @@ def test_a_ramp_held_to_its_limit_passes_despite_rounding() -> None:
     power = np.cumsum(np.full(SIZE, 10e6 * 0.02))
     limits = Limits("x", ramps=(RampLimit("r", 10e6, 10e6, 1.0),))
     assert whole_verdict(check(Wave(power, 0.02), limits)) == "pass"
+
+
+def test_figures_of_limits_only_are_the_same_figures() -> None:
+    whole, limited = figures(job(), LIMITS), figures(job(), LIMITS, only_limited=True)
+    assert whole is not None
+    assert limited is not None
+    for one, other in ((whole.steady, limited.steady), (whole.transient, limited.transient)):
+        assert one is not None
+        assert other is not None
+        assert repr(replace(one, found=None)) == repr(replace(other, found=None))
+    bare = figures(job(), Limits("none"), only_limited=True)
+    assert bare is not None
+    assert bare.steady is not None
+    assert (bare.steady.ramps, bare.steady.range_w, bare.steady.found, bare.steady.line) == ((), None, None, None)
+    usual = steady_of(job(), Limits("none"))
+    assert [one.window_s for one in usual.ramps] == [1.0, 60.0]
+    assert usual.line is not None
+    assert usual.line.amplitude_w == pytest.approx(line_w(HIGH, LOW, 0.8, 1), rel=1e-3)
 
 
 def test_check_of_ten_minutes_is_fast() -> None:

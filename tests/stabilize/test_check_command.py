@@ -170,6 +170,13 @@ def test_what_is_seen_broken_fails_even_where_the_rest_cannot_be_told(save: Save
     assert (outcome.code, values(found)["verdict"]) == (3, "fail")
 
 
+def test_an_uncertain_limit_counts_at_its_median_and_says_so(save: Save, tmp_path: Path) -> None:
+    outcome, found = check(save(), limits_file(tmp_path, "most_mw = { uniform = { low = 60, high = 80 } }"))
+    (row,) = found["tables"]["limits"]
+    assert (row["allowed"], row["verdict"]) == (70.0, "pass")
+    assert "warning[W-STABILIZE-MEDIAN]: taken at their medians: limits.most_w" in outcome.err
+
+
 def test_gaps_are_reported_and_not_judged(save: Save) -> None:
     power = sine(np.arange(6_000) / RATE)
     power[3_000:3_100] = np.linspace(50.0, 90.0, 100)  # what is in the gap would break every limit

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aiplan.planners.arrays import Array
-from aiplan.planners.stabilize.edges import FLAT_FRACTION, jumps, soften
+from aiplan.planners.stabilize.edges import FLAT_FRACTION, REACH, jumps, soften
 from aiplan.planners.stabilize.spectrum import (
     Spectra,
     band_rms_w,
@@ -47,6 +47,33 @@ def test_square_waves_have_their_harmonics(duty: float, period_s: float, phase: 
     found = found_in(square(HIGH, LOW, duty, period_s, SIZE, phase))
     for k, tolerance in ((1, 1e-3), (2, 1e-3), (3, 1e-2)):
         assert amplitude(found, k / period_s) == pytest.approx(line_w(HIGH, LOW, duty, k), rel=tolerance)
+
+
+@pytest.mark.parametrize("means", [True, False])
+@pytest.mark.parametrize(
+    ("duty", "period_s", "highest_hz", "tolerance"),
+    [(0.37, 0.7321, 10.0, 0.003), (0.6, 0.3571, 10.0, 0.003), (0.31, 0.4, 10.0, 0.003), (0.37, 0.7321, 20.0, 0.15)],
+)
+def test_jumps_leave_high_lines_right(
+    duty: float, period_s: float, highest_hz: float, tolerance: float, means: bool
+) -> None:
+    """What `soften` promises: 0.3 % up to a fifth of the rate and 15 % at two fifths."""
+    power = square(HIGH, LOW, duty, period_s, SIZE, 0.2)
+    found = spectra(soften(power, means), 0.02, 60.0, means=means)
+    for k in range(1, int(highest_hz * period_s) + 1):
+        theory = line_w(HIGH, LOW, duty, k)
+        if theory > 0.05 * line_w(HIGH, LOW, duty, 1):
+            assert amplitude(found, k / period_s) == pytest.approx(theory, rel=tolerance)
+
+
+@pytest.mark.parametrize("means", [True, False])
+@pytest.mark.parametrize("phase", PHASES)
+def test_square_waves_at_half_the_rate(phase: float, means: bool) -> None:
+    """25 values a second, the least of reference power-stabilisation, section 4."""
+    power = square(HIGH, LOW, 0.37, 1.7321, SIZE // 2, phase, 25.0)
+    found = spectra(soften(power, means), 0.04, 60.0, means=means)
+    for k, tolerance in ((1, 1e-3), (2, 1e-3), (3, 1e-2)):
+        assert amplitude(found, k / 1.7321) == pytest.approx(line_w(HIGH, LOW, 0.37, k), rel=tolerance)
 
 
 def test_the_worked_square_wave() -> None:
@@ -204,14 +231,14 @@ def test_a_jump_is_found_where_it_lies() -> None:
 
 
 def test_what_does_not_jump_comes_back_untouched() -> None:
-    """A lag of 30 ms, the least a power supply has by the reference, is no jump at 50 values a second."""
+    """A lag of 20 ms, the least of reference power-stabilisation, section 4.1, is no jump at 50 values a second."""
     time = np.arange(SIZE) * 0.02
-    lagged = 40e6 + 60e6 * (1 - np.exp(-(time % 2.0) / 0.03))
+    lagged = 40e6 + 60e6 * (1 - np.exp(-(time % 2.0) / 0.02))
     lagged[time % 4.0 >= 2.0] = 140e6 - lagged[time % 4.0 >= 2.0]
     for power in (time * 1e6, sine(1e6, 3.3, SIZE), lagged):
         assert soften(power) is power
     assert soften(np.ones(5)).tolist() == [1.0] * 5
-    assert 0 < FLAT_FRACTION < math.exp(-0.02 / 0.03) ** 2
+    assert 0 < FLAT_FRACTION < math.exp(-0.02 / 0.02) ** 2
 
 
 @pytest.mark.parametrize("means", [True, False])
@@ -220,7 +247,7 @@ def test_softening_keeps_energy_and_levels(means: bool) -> None:
     soft = soften(power, means)
     away = np.ones(2_000, dtype=np.bool_)
     for step in jumps(power)[0]:
-        away[step - 6 : step + 7] = False
+        away[step - REACH : step + REACH + 1] = False
     assert np.array_equal(soft[away], power[away])
     assert soft.sum() == pytest.approx(power.sum(), rel=1e-9)
 

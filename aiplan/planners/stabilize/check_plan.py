@@ -81,8 +81,9 @@ def _warnings(file: WaveFile, read: ReadLimits, findings: tuple[Finding, ...]) -
         out.append(Warn("W-STABILIZE-UNTOLD", f"undetermined: {', '.join(dict.fromkeys(whose))}: {why}"))
     if file.gaps:
         longest = max(gap.end_s - gap.start_s for gap in file.gaps)
-        out.append(Warn("W-STABILIZE-GAPS", f"{len(file.gaps):,} gap{'s' * (len(file.gaps) > 1)}, {file.gap_share:.2%} of the time, the longest "
-                        f"{longest:g} s: what happened in them is not judged"))  # fmt: skip
+        what = f"{len(file.gaps):,} gap{'s' * (len(file.gaps) > 1)}, {file.gap_share:.2%} of the time"
+        text = f"{what}, the longest {longest:g} s: what happened in them is not judged"
+        out.append(Warn("W-STABILIZE-GAPS", text))
     if uncertain := read.parameters.uncertain():
         out.append(Warn("W-STABILIZE-MEDIAN", f"taken at their medians: {', '.join(uncertain)}"))
     return tuple(out)
