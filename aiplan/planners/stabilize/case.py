@@ -21,7 +21,8 @@ from aiplan.planners.stabilize.job_model import Computed, computed_phases
 from aiplan.planners.stabilize.limits import Limits
 from aiplan.planners.stabilize.limits_inputs import to_limits
 from aiplan.planners.stabilize.scene import JobSpec, Site
-from aiplan.planners.stabilize.technology import Technology, technology_of
+from aiplan.planners.stabilize.storage_entries import technology_of
+from aiplan.planners.stabilize.technology import Technology
 from aiplan.planners.stabilize.timeline import Pause, Phase, Schedule, mean_period_s
 from aiplan.report.model import Warn
 
@@ -32,6 +33,12 @@ LEAST_IDLE_S = 20.0
 """Idle before a start and after a stop where a scenario says nothing [s]."""
 LEAST_SETTLE_S = 30.0
 """Time after a transient before the state is steady, where a scenario says nothing [s]: assumed."""
+RAMPS = 1.7
+"""Time that a swing at the slowest ramp allowed needs to settle, over its own: accelerators that limit both ramps rise
+only for the time by which compute outlasts the rest [1]."""
+MOST_SETTLE_S = 3600.0
+STEADY_S, MOST_STEADY_S = 240.0, 1200.0
+"""Steady state that a run is made longer for where slow ramps would leave none, at least and at most [s]."""
 SAMPLING_HZ = 50.0
 OVER_NYQUIST = 2.5
 """Samples per second over the highest frequency limited [1]."""
@@ -109,7 +116,7 @@ class _Builder:
         swing = sum(job.accelerators * job.count * (max(one.power_w for one in job.phases) - idle) for job in found)
         peak = sum(job.accelerators * job.count * (max(one.power_w for one in job.phases) + around) for job in found)
         slowest = _slowest(limits)
-        ramp_s = min(1.3 * swing / slowest, 3600.0) if slowest < INFINITE else 0.0
+        ramp_s = min(RAMPS * swing / slowest, MOST_SETTLE_S) if slowest < INFINITE else 0.0
         simulation = inputs.simulation
         idle_s = simulation.idle_s if simulation.idle_s is not None else max(LEAST_IDLE_S, ramp_s)
         settle_s = simulation.settle_s if simulation.settle_s is not None else max(LEAST_SETTLE_S, ramp_s)
@@ -125,9 +132,9 @@ class _Builder:
             self._value("facility.cooling_time_constant_s", "time constant of cooling",
                         facility.cooling_time_constant_s),
             self._value("facility.other_w", "other load", facility.other_w),
-            1.0 / rate, max(simulation.duration_s, 2.0 * idle_s + 10.0), idle_s, inputs.uncertainty.seed,
+            1.0 / rate, self._length_s(found, idle_s, settle_s), idle_s, inputs.uncertainty.seed,
         )  # fmt: skip
-        self._fits(site, simulation.duration_s)
+        self._fits(site)
         caps = Caps(inputs.search.most_energy_overhead_fraction.value, inputs.search.most_slowdown_fraction.value,
                     INFINITE if inputs.search.most_storage_wh is None else 3600.0 * inputs.search.most_storage_wh.value,
                     prices.years)  # fmt: skip
@@ -137,6 +144,16 @@ class _Builder:
             inputs, self.catalog, site, limits, tdp, edpp, settle_s, technologies, prices, caps, self._rates(site),
             self.parameters, accelerator.name, entry.name, rated, self.computed, self.warnings,
         )  # fmt: skip
+
+    def _length_s(self, jobs: list[JobSpec], idle_s: float, settle_s: float) -> float:
+        """Length of the run: as asked, or longer where limits ask for ramps that would not leave a steady state."""
+        simulation = self.inputs.simulation
+        if simulation.idle_s is not None:
+            return simulation.duration_s
+        before = max(job.start_s + sum(one.duration_s for one in job.start_up) for job in jobs)
+        steady = max([STEADY_S, *(min(1.5 * _between_s(job), MOST_STEADY_S) for job in jobs)])
+        needed = 2.0 * idle_s + before + settle_s + steady
+        return max(simulation.duration_s, needed) if settle_s > LEAST_SETTLE_S else simulation.duration_s
 
     def _value(self, path: str, label: str, quantity: Quantity, high: float = INFINITE) -> float:
         """A number of the scenario, kept with its source; at its median."""
@@ -287,7 +304,7 @@ class _Builder:
                 out[known] = technology_of(known, entry, self.parameters)
         return out
 
-    def _fits(self, site: Site, asked_s: float) -> None:
+    def _fits(self, site: Site) -> None:
         """What is wrong with the length of the simulation."""
         steps = site.duration_s / site.step_s
         if steps > MOST_STEPS:
@@ -297,8 +314,8 @@ class _Builder:
             needed = (
                 2.0 * site.idle_s + job.start_s + sum(one.duration_s for one in job.start_up) + 3.0 * job.iteration_s
             )
-            if asked_s < needed:
-                self._problem("E312", f"is {asked_s:g} s; idle at both ends, start-up and three iterations of "
+            if site.duration_s < needed:
+                self._problem("E312", f"is {site.duration_s:g} s; idle at both ends, start-up and three iterations of "
                               f"jobs.{name} take {needed:,.0f} s", "simulation.duration_s",
                               f"give at least {needed:,.0f}, or a shorter simulation.idle_s")  # fmt: skip
 
@@ -326,10 +343,16 @@ class _Builder:
         checkpoints = 0.0
         for job in site.jobs:
             if job.checkpoint is not None:
-                each = Schedule(job.phases, 1.0, 0.0, evaluation=job.evaluation, checkpoint=job.checkpoint)
-                between = job.checkpoint.every_iterations * mean_period_s(each)
-                checkpoints = max(checkpoints, seconds / between)
+                checkpoints = max(checkpoints, seconds / _between_s(job))
         return checkpoints
+
+
+def _between_s(job: JobSpec) -> float:
+    """Time from one checkpoint to the next; 0 where there is none [s]."""
+    if job.checkpoint is None:
+        return 0.0
+    schedule = Schedule(job.phases, 1.0, 0.0, evaluation=job.evaluation, checkpoint=job.checkpoint)
+    return job.checkpoint.every_iterations * mean_period_s(schedule)
 
 
 def _slowest(limits: Limits) -> float:

@@ -20,7 +20,6 @@ from aiplan.planners.stabilize.spectrum import (
     Line,
     Spectra,
     band_rms_w,
-    band_share,
     largest_line,
     segment_starts,
     spectra,
@@ -29,10 +28,10 @@ from aiplan.planners.stabilize.wave import IDLE, RESTART, Flags, Wave, of_kinds
 
 SEGMENT_S, SEGMENT_PERIODS, SEGMENT_SAMPLES = 60.0, 4.0, 2048
 """A segment is at least so long, holds so many periods of the lowest band's edge, and so many values."""
-LOWEST_LINE_HZ = 0.1
-"""Where lines are looked for when no band is asked for: from here to half the rate."""
 RAMP_WINDOWS_S = (1.0, 60.0)
 """Windows ramps are given for when no limit names one. Reference power-stabilisation, section 4.2."""
+ROUNDING = 1e-9
+"""Standard deviation over the largest power below which a wave counts as constant [1]."""
 MOST_POWER_W = 1e100
 """Beyond it squares of power leave the range of numbers."""
 
@@ -62,7 +61,8 @@ class BandFigure:
     ----------
     low_hz, high_hz : the part of the band that the record shows [Hz]
     line : the largest; None where there is none
-    rms_w, share_fraction : root mean square [W], and mean square over that of everything but the mean [1]
+    rms_w, share_fraction : root mean square [W], and mean square over the variance of the whole wave, transients
+        included [1]
     """
 
     low_hz: float
@@ -85,7 +85,7 @@ class RegimeFigures:
     ramps : one for each window asked for
     range_w : largest range within the window asked for [W]; None where the record does not hold one
     found : spectra of its segments; None where it has none
-    line : the largest over all bands, or over 0.1 Hz to half the rate
+    line : the largest of all, in a limited band or not
     bands : one for each band asked for
     pst, pst_block_s : worst flicker severity [1] as of the block that begins then, and length of a block [s]
     """
@@ -153,6 +153,13 @@ class _Part:
         self.windows = tuple(limit.window_s for limit in limits.ramps) or (() if only_limited else RAMP_WINDOWS_S)
         self.with_range = limits.range_w is not None or not only_limited
         self.with_spectrum = bool(limits.bands) or not only_limited
+
+    @cached_property
+    def variance(self) -> float:
+        """Mean square of everything but the mean, transients included; 0 where that is rounding [W2]."""
+        known = self.power[self.known]
+        found = float(known.var())
+        return found if found > (ROUNDING * float(known.max())) ** 2 else 0.0
 
     @cached_property
     def softened(self) -> Array:
@@ -263,21 +270,18 @@ def _bands(part: _Part, found: Spectra | None) -> tuple[BandFigure | None, ...]:
             low = max(band.low_hz, LEAST_PERIODS / found.segment_s * (1.0 - WHOLE))
             high = min(band.high_hz, 0.5 * part.wave.rate_hz)
             if low < high:
-                line = largest_line(found, low, high)
-                figure = BandFigure(low, high, line, band_rms_w(found, low, high), band_share(found, low, high))
+                line, rms = largest_line(found, low, high), band_rms_w(found, low, high)
+                counts = part.variance > 0.0 and rms > found.floor_w
+                figure = BandFigure(low, high, line, rms, min(1.0, rms**2 / part.variance) if counts else 0.0)
         out.append(figure)
     return tuple(out)
 
 
-def _line(part: _Part, found: Spectra | None, bands: tuple[BandFigure | None, ...]) -> Line | None:
-    """The largest line of all bands; without bands, of 0.1 Hz (or what the record resolves) to half the rate."""
-    if part.limits.bands:
-        lines = [figure.line for figure in bands if figure is not None and figure.line is not None]
-        return max(lines, key=lambda line: line.amplitude_w, default=None)
+def _line(part: _Part, found: Spectra | None) -> Line | None:
+    """The largest line there is, in a band that is limited or not, of what the record resolves."""
     if found is None:
         return None
-    half = 0.5 * part.wave.rate_hz
-    low = max(LOWEST_LINE_HZ if half > LOWEST_LINE_HZ else 0.0, LEAST_PERIODS / found.segment_s * (1.0 - WHOLE))
+    half, low = 0.5 * part.wave.rate_hz, LEAST_PERIODS / found.segment_s * (1.0 - WHOLE)
     return largest_line(found, low, half) if low < half else None
 
 
@@ -297,7 +301,6 @@ def _regime(part: _Part, regime: Regime, wanted_s: float) -> RegimeFigures | Non
     values = part.power[here]
     running = part.first_largest(-part.power, _running(part, regime, here))
     found = _segments(part, regime, wanted_s)
-    bands = _bands(part, found)
     pst = [block for block, moved in part.severities if moved == (regime == "transient")]
     return RegimeFigures(
         regime=regime,
@@ -310,8 +313,8 @@ def _regime(part: _Part, regime: Regime, wanted_s: float) -> RegimeFigures | Non
         ramps=_ramps(part, regime),
         range_w=_range(part, regime),
         found=found,
-        line=_line(part, found, bands),
-        bands=bands,
+        line=_line(part, found),
+        bands=_bands(part, found),
         pst=max(pst, key=lambda block: block.value, default=None),
         pst_block_s=min(flickers.BLOCK_S, part.wave.duration_s),
     )

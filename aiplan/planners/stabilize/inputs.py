@@ -134,7 +134,7 @@ class Simulation(Section):
     """What is simulated."""
 
     duration_s: Annotated[float, Field(ge=10.0, le=86_400.0)]
-    """Length in all, idle before and after the job included."""
+    """Length in all, idle before and after the job included; longer where limits allow only slow ramps."""
     sampling_hz: Annotated[float, Field(ge=0.1, le=10_000.0)] | None = None
     """Steps per second; where absent 50, or more where a limit needs it."""
     idle_s: Annotated[float, Field(ge=0.0, le=86_400.0)] | None = None

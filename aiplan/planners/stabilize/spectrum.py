@@ -253,11 +253,3 @@ def band_rms_w(found: Spectra, low_hz: float, high_hz: float) -> float:
     A line within 2 / segment of the band's edge counts in part, on whichever side it lies.
     """
     return math.sqrt(mean_square_w2(found, low_hz, high_hz))
-
-
-def band_share(found: Spectra, low_hz: float, high_hz: float) -> float:
-    """Mean square in a band over that of everything but the mean and the straight trend [1]; 0 of a constant."""
-    whole = mean_square_w2(found, 0.0, math.inf)
-    if whole <= found.floor_w**2:
-        return 0.0
-    return min(1.0, mean_square_w2(found, low_hz, high_hz) / whole)

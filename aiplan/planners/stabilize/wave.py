@@ -81,8 +81,8 @@ def of_kinds(kind: Kinds, wanted: tuple[int, ...]) -> Flags:
 def transient(kind: Kinds, settle_steps: int) -> Flags:
     """Moments that are no steady state, and ``settle_steps`` after each of them, shape (N,).
 
-    The step before a transient belongs to it: the edge lies between the two. Of the time between two transients at
-    most half counts as settling, so that a job with many checkpoints has a steady state, too.
+    The step before a transient belongs to it: the edge lies between the two. After a checkpoint at most half of the
+    time to the next transient counts as settling, so that a job with many checkpoints has a steady state, too.
     """
     require(settle_steps >= 0, "settle_steps must not be negative")
     away = ~of_kinds(kind, STEADY_KINDS)
@@ -91,7 +91,9 @@ def transient(kind: Kinds, settle_steps: int) -> Flags:
     ends = np.flatnonzero(away[:-1] & ~away[1:]) + 1
     out[begins - 1] = True
     for end in ends.tolist():
-        later = begins[begins >= end]
-        room = (int(later[0]) if later.size else kind.size) - end
-        out[end : end + min(settle_steps, room // 2)] = True
+        reach = settle_steps
+        if kind[end - 1] == CHECKPOINT:
+            later = begins[begins >= end]
+            reach = min(reach, ((int(later[0]) if later.size else kind.size) - end) // 2)
+        out[end : end + reach] = True
     return out
