@@ -18,7 +18,7 @@ import tempfile
 from pathlib import Path
 
 import aiplan
-from benchmarks import cooling, lifecycle, split, thermal_placement
+from benchmarks import cooling, lifecycle, split, stabilize, thermal_placement
 from benchmarks.measure import AIPLAN, TO_MS, Figure, best_s, process_ms
 
 PYTHON = [sys.executable, "-c"]
@@ -108,6 +108,7 @@ def figures(runs: int) -> list[Figure]:
         *cooling.figures(runs),
         *thermal_placement.figures(1),
         *lifecycle.figures(runs),
+        *stabilize.figures(runs),
     ]
 
 

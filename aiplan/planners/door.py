@@ -21,6 +21,7 @@ from aiplan.inputs.scenario import MAX_SAMPLES, Scenario
 
 if TYPE_CHECKING:
     from aiplan.catalog.loader import Catalog
+    from aiplan.errors import AiplanError
     from aiplan.report.model import Report
 
 Command = TypeVar("Command", bound=Callable[..., None])
@@ -31,15 +32,16 @@ class Planner:
     """What the door needs to know of a planner.
 
     ``inputs`` is the scenario's model, ``default`` the shipped scenario that runs without an argument, ``answer``
-    turns a checked scenario and the catalog into a report. ``refused`` says of a finished report why it is no solution,
-    for planners whose report is worth reading then, too; it is written before the exit code tells.
+    turns a checked scenario and the catalog into a report. ``refused`` gives the error of a finished report that is no
+    solution, None where it is one, for planners whose report is worth reading then, too: it is written before the
+    exit code tells.
     """
 
     name: str
     inputs: Callable[[], Any]
     default: str
     answer: Callable[[Scenario[Any], Catalog], Report]
-    refused: Callable[[Report], str] | None = None
+    refused: Callable[[Report], AiplanError | None] | None = None
 
 
 ScenarioArgument = Annotated[
@@ -173,10 +175,8 @@ def run_planner(
     if stamp:
         report = replace(report, stamp=now())
     emit(report, format_=format_, output=output, table=table, explain=explain, force=force, read=loaded.reads())
-    if planner.refused is not None and (why := planner.refused(report)):
-        from aiplan.errors import InfeasibleError
-
-        raise InfeasibleError(why, code="E320", hint="see the table 'limits'; relax a limit, or allow more measures")
+    if planner.refused is not None and (why := planner.refused(report)) is not None:
+        raise why
 
 
 def _answer(planner: Planner, scenario: Scenario[Any], catalog: Catalog) -> Report:

@@ -68,9 +68,9 @@ PLANNERS = {
     "stabilize": ("aiplan.planners.stabilize.command", "STABILIZE"),
 }
 """Where the planner of each command that takes a scenario is described."""
-CHECKED = ("energy", "split", "power", "cooling", "thermal", "lifecycle")
+CHECKED = ("energy", "split", "power", "cooling", "thermal", "lifecycle", "stabilize")
 """Planners with a module ``validation`` that holds CHECKS and NOT_REPRODUCED."""
-WITH_DATA = ("serving.accuracy", "split.validation_data", "cooling.validation")
+WITH_DATA = ("serving.accuracy", "split.validation_data", "cooling.validation", "stabilize.validation_data")
 """Modules whose ``data_tables``, and ``data_checks`` where they have them, need the folder of measured data."""
 EVIDENCE = {"published": "printed in a source", "second-hand": "read at second hand", "derived": "derived from one"}
 """How the headline tells the evidence of checks."""

@@ -36,7 +36,7 @@ PLANNERS = (
     SplitInputs,
     ThermalInputs,
 )
-NAMES = ("energy_file", "file", "weather_file", "trace", "config")
+NAMES = ("energy_file", "file", "weather_file", "trace", "config", "stabilized")
 
 
 def fields(model: type[BaseModel], at: str = "") -> Iterator[tuple[str, Any]]:
@@ -60,11 +60,15 @@ def test_fields_that_name_files_are_marked(model: type[BaseModel]) -> None:
         ("site", "site.weather_file"),
         ("power", "power.trace"),
         ("site", "power.trace"),
+        ("power", "power.stabilized"),
+        ("site", "power.stabilized"),
         ("thermal", "weather.file"),
         ("thermal", "vms.file"),
         ("split", "workload.trace"),
         ("perf", "deployment.config"),
         ("tco", "market.energy_file"),
+        ("tco", "site.stabilized"),
+        ("refresh", "site.stabilized"),
     ],
 )
 def test_a_named_file_is_never_written_over(tmp_path: Path, planner: str, key: str) -> None:

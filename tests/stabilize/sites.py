@@ -55,12 +55,17 @@ def site(*jobs: JobSpec, **changes: Any) -> Site:
 def ramps(up_w_per_s: float = INFINITE, down_w_per_s: float | None = None, **others: Any) -> Limits:
     """A limit of ramps over 1 s, and others."""
     down = up_w_per_s if down_w_per_s is None else down_w_per_s
-    return Limits("test", (RampLimit("r", up_w_per_s, down, 1.0),), **others)
+    return Limits("test", (RampLimit("r", up_w_per_s, down, 1.0),), **{"segment_s": 20.0, **others})
 
 
 def line(most_w: float, low_hz: float = 0.3, high_hz: float = 20.0) -> Band:
-    """A limit of lines, from where 30 s of steady state see them."""
+    """A limit of lines, from where 20 s of steady state see them."""
     return Band("b", low_hz, high_hz, line_w=most_w)
+
+
+def lines(most_w: float) -> Limits:
+    """Nothing but that."""
+    return Limits("lines", bands=(line(most_w),), segment_s=20.0)
 
 
 def judge(where: Site, limits: Limits, **changes: Any) -> Judge:

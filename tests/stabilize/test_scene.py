@@ -18,7 +18,7 @@ from aiplan.planners.power.losses import Losses
 from aiplan.planners.stabilize.case import Case, build_case
 from aiplan.planners.stabilize.gpu_smoothing import smooth
 from aiplan.planners.stabilize.inputs import StabilizeInputs
-from aiplan.planners.stabilize.mitigation import GpuSmoothing, Mix, SecondaryLoad, StartCap, Storage
+from aiplan.planners.stabilize.mitigation import GpuSmoothing, Level, Mix, SecondaryLoad, StartCap, Storage
 from aiplan.planners.stabilize.scene import JobSpec, Outcome, Scene
 from aiplan.planners.stabilize.secondary_load import fill
 from aiplan.planners.stabilize.storage import buffer
@@ -202,12 +202,12 @@ def test_a_run_that_idle_ends_fill_is_refused() -> None:
         Scene(site(idle_s=30.0)).apply(Mix())
 
 
-levels = st.sampled_from(["psu", "rack", "site"])
+LEVELS: tuple[Level, ...] = ("psu", "rack", "site")
 
 
 @st.composite
 def storages(draw: st.DrawFn) -> Storage:
-    level = draw(levels)
+    level = draw(st.sampled_from(LEVELS))
     size = 1000.0 if level == "site" else 1.0
     return Storage("any", level, size * draw(st.floats(1.0, 1e5)), size * draw(st.floats(1.0, 2e3)),
                    draw(st.floats(0.5, 1.0)), draw(st.floats(0.05, 20.0)))  # fmt: skip
@@ -234,9 +234,14 @@ SCENES = {count: Scene(site(job(count=count, checkpoint=checkpoint()), duration_
 
 
 def test_the_site_without_its_own_storage_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    scene, calls = Scene(site()), []
-    run = Scene._run
-    monkeypatch.setattr(Scene, "_run", lambda self, mix: calls.append(mix) or run(self, mix))
+    scene, run = Scene(site()), Scene._run
+    calls: list[Mix] = []
+
+    def counted(self: Scene, mix: Mix) -> Outcome:
+        calls.append(mix)
+        return run(self, mix)
+
+    monkeypatch.setattr(Scene, "_run", counted)
     large = Storage("any", "site", 1e6, 4e5, 0.9, 1.0)
     first = scene.apply(Mix(storage=(large,)))
     second = scene.apply(Mix(storage=(replace(large, time_constant_s=2.0),)))
@@ -250,3 +255,11 @@ def test_checkpoints_are_named_in_the_wave() -> None:
     run = Scene(site(job(checkpoint=checkpoint()))).apply(Mix())
     assert run.poi.kind is not None
     assert run.poi.power_w[run.poi.kind == CHECKPOINT].max() == pytest.approx(1000.0 * (240.0 + AROUND_W))
+
+
+@pytest.mark.parametrize("mix", MIXES)
+def test_a_phase_that_draws_nothing(mix: Mix) -> None:
+    """Means over steps that rounding makes negative are no reason to refuse a job."""
+    phases = (Phase("a", 1.0, 300.0), Phase("b", 1.0, 0.0))
+    run = Scene(site(job(phases=phases), constant_w=0.0, idle_w=0.1)).apply(mix)
+    assert run.poi.power_w.min() >= 0.0

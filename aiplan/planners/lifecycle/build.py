@@ -30,6 +30,7 @@ from aiplan.planners.lifecycle.world import (
 
 if TYPE_CHECKING:
     from aiplan.planners.lifecycle.inputs import Break
+    from aiplan.planners.lifecycle.stabilized import Stabilized
     from aiplan.planners.parameters import Values
 
 MOST_AGE_YEARS = 60.0
@@ -210,7 +211,7 @@ class Builder:
         error = as_array(values.get(case.paths.get("site.pue_added_ratio", ""), 0.0))
         pue = option("cooling", "pue_mean", 1.0)
         pue = np.where(error == 0.0, pue, np.maximum(pue + error, LEAST_PUE))
-        return Site(
+        found = Site(
             stranding=along.nearest(table.stranding[at]),
             fan_saved=along.nearest(table.fan_saved[at]),
             derate=option("cooling", "thermal_derate_fraction", 0.0)[..., None] * (along.nearest(table.derate[at]) > 0),
@@ -235,6 +236,7 @@ class Builder:
             standing_w=0.0 if site.standing_w is None else _median(site.standing_w),
             network_price_fraction=option("network", "server_price_fraction", 0.0),
         )
+        return found if case.stabilized is None else stabilized(found, case.stabilized, values)
 
     def _market(self, values: Values, setup: Setup, starts: Array) -> Market:
         case, market = self.case, self.case.inputs.market
@@ -382,6 +384,16 @@ class _Along:
         if not self.drawn:
             return np.ones(len(roadmap.names))
         return np.asarray(getattr(roadmap, name) / self.of(getattr(self.median, name)))
+
+
+def stabilized(site: Site, measures: Stabilized, values: Values) -> Site:
+    """The site with measures for the grid: they draw power at the connection, take time, and need storage."""
+    energy, useful = measures.energy_factor(values), measures.useful_fraction(values)
+    return replace(
+        site, pue_mean=site.pue_mean * energy, pue_peak=site.pue_peak * energy,
+        wue_l_per_kwh=site.wue_l_per_kwh * energy, throughput=site.throughput * useful[..., None],
+        storage=measures.storage(values),
+    )  # fmt: skip
 
 
 def filled(world: World, unit_per_s: Array) -> World:

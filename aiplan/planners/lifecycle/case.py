@@ -26,6 +26,7 @@ from aiplan.planners.lifecycle.site_designs import (
     network_options,
     power_options,
 )
+from aiplan.planners.lifecycle.stabilized import Stabilized, stabilized_site
 from aiplan.planners.lifecycle.world import Clock
 from aiplan.planners.parameters import Parameters
 from aiplan.planners.power.multiplexing import ServerClass
@@ -84,6 +85,7 @@ class Case:
     policies : refresh policies; those by generation have to be searched for
     paths : of inputs by short name
     residual : cost entry of the resale curve
+    stabilized : measures that keep a job's power within the limits of the grid
     """
 
     inputs: LifecycleInputs
@@ -102,6 +104,7 @@ class Case:
     paths: dict[str, str]
     residual: Any
     tariff: dict[str, tuple[str, float]]
+    stabilized: Stabilized | None = None
     warnings: list[Warn] = field(default_factory=list)
     _setups: dict[str, Setup] = field(default_factory=dict)
     _designs: dict[str, Designs] = field(default_factory=dict)
@@ -182,6 +185,10 @@ class _Builder:
         self._drawn_by_generation(len(roadmap.names) - len(hardware.servers))
         power, cooling, network = self._options()
         self._building()
+        stabilized = stabilized_site(inputs.site)
+        if stabilized is not None:
+            stabilized.add(self._add, inputs.site)
+            self.warnings += stabilized.warnings(inputs.site)
         residual = cost_entry(self.catalog, inputs.account.residual, "residual", "account.residual")
         tariff = self._tariff()
         self._market(hardware)
@@ -197,7 +204,8 @@ class _Builder:
                 self._add(f"policies.{name}.life_years", f"life of {name}", asked.life_years, low=0.0)
         self._owned(hardware)
         return Case(inputs, self.shelf, parameters, clock, hardware, roadmap, hardware.machines(roadmap), model, power,
-                    cooling, network, found, policies, self.paths, residual, tariff, self.warnings)  # fmt: skip
+                    cooling, network, found, policies, self.paths, residual, tariff, stabilized,
+                    self.warnings)  # fmt: skip
 
     def _add(self, path: str, label: str, quantity: Quantity, **more: Any) -> None:
         self.paths[path] = self.parameters.add(path, label, quantity, **more)

@@ -76,6 +76,7 @@ class _Charges:
         self._operation()
         self._retirement()
         self._halls()
+        self._storage()
         self._market()
         self._taxes()
         return self.lines
@@ -184,6 +185,30 @@ class _Charges:
         age = (self.periods - np.arange(self.periods)) * self.dt
         left = np.maximum(1.0 - age / site.hall_life_years, 0.0)
         self._add("terminal value of halls", "hall_end", "end", "terminal", -total[..., None] * left)
+
+    def _storage(self) -> None:
+        """Storage that is bought with a hall and again whenever it is worn out, while the hall stands."""
+        if not self.world.site.storage:
+            return
+        periods, hall = self.periods, max(round(self.world.site.hall_life_years / self.dt), 1)
+        for one in self.world.site.storage:
+            cost, life = as_array(one.usd_per_w), one.life_years / self.dt
+            self._add("stabilisation storage", "hall", "start", "capex",
+                      np.broadcast_to(cost[..., None], (*cost.shape, periods)))  # fmt: skip
+            upkeep = as_array(one.upkeep_usd_per_w_year)[..., None] * self.dt
+            self._add("storage upkeep", "stand", "booked", "opex",
+                      np.broadcast_to(upkeep, (*upkeep.shape[:-1], periods)))  # fmt: skip
+            age = np.arange(periods) - np.arange(periods)[:, None]
+            # Stores needed until the end of a period, less those bought before it; the first is paid with the hall.
+            needed = np.maximum(np.ceil((age + 1) / life - 1e-9), 1.0)
+            before = np.where(age > 0, np.maximum(np.ceil(age / life - 1e-9), 1.0), 1.0)
+            again = np.where((age >= 0) & (age < hall), needed - before, 0.0)
+            self._add("storage replacement", "hall_paid", "start", "opex", cost[..., None, None] * again)
+            if self.world.finance.accounting != "paper":
+                stands = periods - np.arange(periods)
+                last = min(life, hall)
+                worn = np.where(stands > hall, 1.0, (stands - (np.ceil(stands / last - 1e-9) - 1.0) * last) / last)
+                self._add("terminal value of storage", "hall_end", "end", "terminal", -cost[..., None] * (1.0 - worn))
 
     def _market(self) -> None:
         market = self.world.market

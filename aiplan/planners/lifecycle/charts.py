@@ -18,6 +18,7 @@ GROUPS = {
     "network": ("network", "network operation"),
     "land and shell": ("land", "shell", "hall maintenance"),
     "power and cooling plant": ("power plant", "cooling plant"),
+    "storage for the grid": ("stabilisation storage", "storage replacement", "storage upkeep"),
     "electricity": ("energy", "demand charge"),
     "water and carbon": ("water", "carbon", "embodied carbon"),
     "maintenance, software, staff": ("maintenance", "software", "staff", "decommissioning"),

@@ -168,6 +168,10 @@ class Place(Section):
     """PUE by way to cool, in place of what weather and equipment give."""
     pue_added_ratio: quantity(-0.5, 0.5) | None = None  # type: ignore[valid-type]
     """What is added to every PUE, such as a normal error of it; no PUE falls below 1.02."""
+    stabilized: FileName | None = None
+    """JSON report of `aiplan stabilize`: its storage, energy and time are added to what the site costs and does."""
+    stabilized_share_fraction: Fraction | None = None
+    """Share of the site that the job of that report takes; all of it where absent."""
 
 
 class Market(Section):

@@ -196,6 +196,8 @@ def _context(result: Result, scenario: Scenario[Any]) -> tuple[tuple[str, str], 
     ]  # fmt: skip
     if inputs.site.place:
         rows.append(("Place", inputs.site.place))
+    if case.stabilized is not None:
+        rows.append(("Stabilised", case.stabilized.words))
     if result.risk is not None:
         found = result.risk.convergence
         change = "" if np.isnan(found.change) else f", running mean within {found.change:.2%} over the last 2,000"

@@ -83,6 +83,22 @@ class Generations:
 
 
 @dataclass(frozen=True, slots=True)
+class SiteStorage:
+    """Storage that keeps the power of a job within what the grid allows, bought with a hall.
+
+    Attributes
+    ----------
+    usd_per_w, upkeep_usd_per_w_year : price and upkeep per watt of hall, shape (...) [USD/W, USD/(W y)]
+    life_years : it is bought again after so long; infinite for never [y]
+    """
+
+    name: str
+    usd_per_w: Array
+    upkeep_usd_per_w_year: Array
+    life_years: float = np.inf
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
     """A design of the building, as what it costs and what it does to servers.
 
@@ -104,6 +120,7 @@ class Site:
     most_w : IT capacity that may be built, shape (...) [W]
     most_racks_count : racks that may stand [1]
     standing_w : capacity that stands already and is paid for [W]
+    storage : what keeps a job's power within the limits of the grid
     """
 
     stranding: Array
@@ -124,6 +141,7 @@ class Site:
     most_racks_count: float = np.inf
     standing_w: float = 0.0
     network_price_fraction: Array = field(default_factory=lambda: np.zeros(()))
+    storage: tuple[SiteStorage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from aiplan.planners.power.design import Design, Rack
 from aiplan.planners.power.losses import Losses
 from aiplan.planners.power.multiplexing import ServerClass
 from aiplan.planners.power.redundancy import Scheme, scheme
+from aiplan.planners.power.stabilized import peak_fraction, site_loss
 from aiplan.planners.power.tree import Kind, Level, Node, from_counts, from_nodes
 
 Values = Mapping[str, float]
@@ -125,7 +126,7 @@ def demand_of(
         return Demand(rule, reference, 1.0, mix)
     if rule == "peak":
         # The network is drawn all the time, at its rating.
-        factor = (values["power.peak_fraction"] + network - 1.0) / network
+        factor = (peak_fraction(case.stabilized, values) + network - 1.0) / network
         return Demand(rule, reference, factor, mix)
     over = values["power.capping_fraction"] if rule == "oversubscribed" else 1.0 - values["power.percentile_fraction"]
     return Demand(rule, reference, 1.0, mix, over)
@@ -147,10 +148,12 @@ def design_of(case: Case, values: Values) -> Design:
     if case.inputs.nodes:
         contract = min(contract, _root_w(case))
     shed = values.get("redundancy.sheddable_fraction", 0.0)
+    network = 1.0 + values["hall.network_fraction"]
+    other = values["facility.other_fraction"] + site_loss(case.stabilized, values, mean * network)
     return Design(
         levels, None if case.inputs.nodes else chosen, contract, racks,
         case.inputs.hall.racks_per_row_count, demand, mean, case.inputs.power.topology, shed,
-        values.get("hall.cooling_capacity_w", np.inf), values["facility.other_fraction"],
+        values.get("hall.cooling_capacity_w", np.inf), other,
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from aiplan.planners.parameters import Parameters
 from aiplan.planners.power.inputs import Level, PowerInputs
 from aiplan.planners.power.losses import Losses, fit_losses
 from aiplan.planners.power.multiplexing import ServerClass
+from aiplan.planners.power.stabilized import FRACTIONS, LOSS, MOMENTS, Stabilized, stabilized_class
 from aiplan.report.model import Warn
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Case:
     fitted : losses fitted to points of a data sheet, by level
     losses : paths of the loss coefficients, by level
     traced : statistics of the class that a trace was measured on, in shares of its rating; with the class's name
+    stabilized : class whose numbers come from a report of `aiplan stabilize`
     """
 
     inputs: PowerInputs
@@ -55,6 +57,7 @@ class Case:
     losses: dict[str, dict[str, str]]
     traced: tuple[str, ServerClass] | None = None
     trace: Any = None
+    stabilized: Stabilized | None = None
     warnings: list[Warn] = field(default_factory=list)
 
 
@@ -81,6 +84,7 @@ class _Builder:
         self.losses: dict[str, dict[str, str]] = {}
         self.problems: list[Problem] = []
         self.warnings: list[Warn] = []
+        self.stabilized: Stabilized | None = None
 
     def build(self) -> Case:
         """The case the scenario describes.
@@ -100,11 +104,13 @@ class _Builder:
         self._facility()
         racks = [self._rack(name) for name in inputs.racks]
         self._shares("racks", [rack.share_fraction for rack in inputs.racks.values()])
+        self._stabilized()
         self._classes()
         self._rule()
         if self.problems:
             raise InputError(self.problems)
-        case = Case(inputs, self.parameters, racks, self.fitted, self.losses, warnings=self.warnings)
+        case = Case(inputs, self.parameters, racks, self.fitted, self.losses, stabilized=self.stabilized,
+                    warnings=self.warnings)  # fmt: skip
         self._trace(case)
         self._serving(racks)
         if self.problems:
@@ -224,6 +230,22 @@ class _Builder:
         elif abs(total - 1.0) > SHARES_OFF:
             self._problem("E233", f"shares add up to {total:g}", section, "make their sum 1")
 
+    def _stabilized(self) -> None:
+        """A class from a report of `aiplan stabilize`; its numbers win over those of the scenario."""
+        try:
+            found = self.stabilized = stabilized_class(self.inputs.power, self.inputs.classes)
+        except InputError as error:
+            self.problems += error.problems
+            return
+        if found is None:
+            return
+        for name in FRACTIONS:
+            self._add(f"classes.{found.name}.{name}", _class_label(found.name, name), found.quantity(name), high=1.0)
+        for name in MOMENTS:
+            self.parameters.add(f"classes.{found.name}.{name}", f"{LABELS[name]} {found.name}", found.quantity(name),
+                                unitless=True)  # fmt: skip
+        self._add(LOSS, f"losses of storage at the site over IT of {found.name}", found.quantity("site_loss_share"))
+
     def _classes(self) -> None:
         classes = self.inputs.classes
         if not classes:
@@ -232,7 +254,7 @@ class _Builder:
         for name, item in classes.items():
             for key in ("share", "mean", "sd", "peak", "floor"):
                 field_name = f"{key}_fraction"
-                label = f"{key.replace('sd', 'standard deviation')} of {name}"
+                label = _class_label(name, field_name)
                 self._add(f"classes.{name}.{field_name}", label, getattr(item, field_name), high=1.0)
             for key in ("skewness", "excess_kurtosis", "rho_within", "slowdown_factor"):
                 if getattr(item, key) is not None:
@@ -304,6 +326,10 @@ class _Builder:
         if cost.basis == "server":
             self._add("cost.lifetime_years", "life of a server", cost.lifetime_years)
             self._add("cost.electricity_usd_per_kwh", "price of electricity", cost.electricity_usd_per_kwh)
+
+
+def _class_label(name: str, field_name: str) -> str:
+    return f"{field_name.removesuffix('_fraction').replace('sd', 'standard deviation')} of {name}"
 
 
 def _loss_label(kind: str, name: str) -> str:

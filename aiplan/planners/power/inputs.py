@@ -148,6 +148,10 @@ class Power(Section):
     """Rating of one server of the trace."""
     trace_trim_count: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     """Rows of the trace left out at both ends."""
+    stabilized: FileName | None = None
+    """JSON report of `aiplan stabilize`, in place of the statistics of ``stabilized_class``."""
+    stabilized_class: Id | None = None
+    """Class of servers whose job that report is about."""
 
 
 class ServerClass(Section):

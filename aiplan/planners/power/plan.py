@@ -24,6 +24,7 @@ from aiplan.planners.power.design import Design
 from aiplan.planners.power.inputs import PowerInputs
 from aiplan.planners.power.provision import NoRackFits, Provision
 from aiplan.planners.power.serving_capacity import Served, served, usd_per_h
+from aiplan.planners.power.stabilized import warnings_of
 from aiplan.planners.power.tree import Level, TreeError
 from aiplan.report.model import Warn
 
@@ -243,6 +244,7 @@ def _warn(result: Result) -> None:
         out.append(
             Warn("W-POWER-MEDIAN", f"taken at the median, though uncertain: {', '.join(uncertain)}", uncertain[0])
         )
+    out += warnings_of(result)
     shed = found.design.sheddable
     if shed > 0:
         usable = found.design.scheme.usable if found.design.scheme is not None else None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from aiplan.planners.power.capping import HOURS_PER_YEAR
 from aiplan.planners.power.plan import Result
 from aiplan.planners.power.report_tables import chain_parts, tables
+from aiplan.planners.power.stabilized import context_row
 from aiplan.report.model import Axis, Bars, Cell, Line, Mark, Origin, Picture, Report, Segment, worst_grade
 
 if TYPE_CHECKING:
@@ -195,7 +196,7 @@ def context(result: Result) -> tuple[tuple[str, str], ...]:
         low, high = result.tokens_low_high
         extra.insert(4, ("Served", f"{result.served.model} at {result.served.tpot_ms[0]:.3g} ms per token; tokens/s by "
                          f"the model's measured error {low:,.0f} to {high:,.0f}"))  # fmt: skip
-    return tuple(extra)
+    return (*extra[:-1], *context_row(result), extra[-1])
 
 
 def pictures(result: Result) -> tuple[Picture, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiplan.planners.power.flows import Chain
 from aiplan.planners.power.plan import Result
 from aiplan.planners.power.provision import Provision
+from aiplan.planners.power.stabilized import stabilized_table
 from aiplan.report.model import Cell, Column, Table
 
 MW = 1e6
@@ -14,7 +15,7 @@ def tables(result: Result) -> tuple[Table, ...]:
     """All tables of a result."""
     found = [levels_table(result), _topologies(result), _rules(result), _schemes(result), _capping(result),
              _capping_classes(result), _published(result), _racks(result), chain_table(result), _trace(result),
-             _trace_caps(result)]  # fmt: skip
+             _trace_caps(result), stabilized_table(result)]  # fmt: skip
     return tuple(table for table in found if table.rows)
 
 

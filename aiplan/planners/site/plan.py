@@ -100,7 +100,7 @@ def _cooling(case: Case, p: Values, outdoor: Outdoor, found: Provision | None) -
     other = float(case.inputs.facility.other_fraction.distribution.median)
     worst, mean, load = other, other, 1.0
     if found is not None:
-        levels = found.design.levels
+        levels, worst, mean = found.design.levels, found.design.other, found.design.other
         worst, mean = worst + hall_loss(levels, found.worst), mean + hall_loss(levels, found.mean)
         load = mean_load(found)
     full = mechanical(system, p, outdoor, worst, 1.0, convention)
@@ -143,7 +143,7 @@ def _blocks(case: Case, catalog: Catalog, cooled: Mechanical) -> int:
 def _result(case: Case, found: power.Result, blocks: int, medians: Values) -> Result:
     """Cooling at the mean load hour by hour, and the chain under it."""
     provision, weather = found.found, case.cooling.climate.weather
-    other = float(case.inputs.facility.other_fraction.distribution.median)
+    other = provision.design.other
     loss = other + hall_loss(provision.design.levels, provision.mean)
     hourly = mechanical(
         case.cooling.system.system, named(case.cooling, medians), Outdoor.of(weather), loss, mean_load(provision),
@@ -173,7 +173,7 @@ def _fill_lines(result: Result) -> None:
     case, found = result.case, result.found
     system = case.cooling.system.system
     weather, _ = condensed(result.weather, 1.0, result.hourly.pue)
-    other = float(case.inputs.facility.other_fraction.distribution.median)
+    other = found.design.other
     loss = other + hall_loss(found.design.levels, found.mean)
     full_loss = other + hall_loss(found.design.levels, found.worst)
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-
 from aiplan.planners.stabilize.annual import HOURS_PER_YEAR, Episodes, Rates
 from aiplan.planners.stabilize.check import check
-from aiplan.planners.stabilize.cycle_life import equivalent_full_cycles, life_years
+from aiplan.planners.stabilize.cycle_life import life_years
 from aiplan.planners.stabilize.limits import Finding, Limits, Verdict, whole_verdict
 from aiplan.planners.stabilize.mitigation import Mix
 from aiplan.planners.stabilize.scene import Outcome, Scene, Stored
+from aiplan.planners.stabilize.sizing import cycles_per_year
 from aiplan.planners.stabilize.storage_cost import annual_usd, capital_usd
 from aiplan.planners.stabilize.technology import Technology
 
@@ -193,27 +192,19 @@ class Judge:
         Only what it costs counts: a longer iteration hides more of its exchange, but what a larger batch does to
         learning is not modelled.
         """
-        if factor == 1.0:
-            return 0.0, 0.0
-        job = self.scene.site.jobs[0]
-        other = job.with_period(factor)
-        around = self.scene.site.constant_w
-        before = job.iteration_j + around * job.iteration_s
-        after = (other.iteration_j + around * other.iteration_s) / factor
-        return max(after / before - 1.0, 0.0), max(other.iteration_s / factor / job.iteration_s - 1.0, 0.0)
+        energy = time = drawn = 0.0
+        for job in self.scene.site.jobs:
+            other, many = job.with_period(factor), job.accelerators * job.count
+            before = job.iteration_j + self.scene.site.constant_w * job.iteration_s
+            after = (other.iteration_j + self.scene.site.constant_w * other.iteration_s) / factor
+            drawn += many * before / job.iteration_s
+            energy += many * max(after - before, 0.0) / job.iteration_s
+            time += many * max(other.iteration_s / factor / job.iteration_s - 1.0, 0.0)
+        return energy / drawn, time / self.scene.site.accelerators
 
     def _storage(self, stored: Stored, episodes: Episodes) -> StorageFigures:
         technology = self.technologies[stored.storage.technology]
-        discharged = episodes.annual(np.maximum(stored.discharge_w, 0.0), self.rates)
-        if stored.energy_j > 0:
-            # What leaves the store is more than what arrives: one way of the round trip is lost.
-            cycles = 3600.0 * discharged / stored.storage.round_trip_fraction**0.5 / stored.energy_j
-            if technology.depth_exponent != 1.0 and discharged > 0:
-                run = float(np.maximum(stored.discharge_w, 0.0).sum()) * episodes.step_s / 3600.0
-                credited = equivalent_full_cycles(stored.state_j, stored.energy_j, technology.depth_exponent)
-                cycles = credited * discharged / run
-        else:
-            cycles = 0.0
+        cycles = cycles_per_year(stored, technology, episodes, self.rates)
         life = float(life_years(cycles, technology.cycle_life, technology.calendar_years))
         capital = float(capital_usd(stored.power_w, stored.energy_j, technology.usd_per_w, technology.usd_per_j))
         yearly = float(annual_usd(capital, self.prices.rate, self.prices.years, technology.upkeep))

@@ -22,6 +22,9 @@ RETURN_FACTOR = 7.0
 LASTING = 1e6
 """Full cycles from which a technology can take the swing of every iteration [1]: assumed."""
 
+LEVELS: tuple[Level, ...] = ("psu", "rack", "site")
+"""In the order in which storage sees the load."""
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -81,28 +84,33 @@ def marginal_gain(site: Site) -> float:
 
 
 def before_storage(options: Options, allowed: Slopes, tdp_w: float, swing_w: float) -> Iterator[Mix]:
-    """Every mix of schedule, accelerators and software, without storage; the plain job is the first.
+    """Every mix of schedule, accelerators and software, without storage, once; the plain job is the first.
 
     Parameters
     ----------
     tdp_w : where a cap on start ends [W per accelerator]
     swing_w : of the site, which a ramp at the limit takes its time for [W]
     """
+    yield from dict.fromkeys([Mix(), *_without_storage(options, allowed, tdp_w, swing_w)])
+
+
+def _without_storage(options: Options, allowed: Slopes, tdp_w: float, swing_w: float) -> Iterator[Mix]:
     for period, stagger in product(options.period_factors, options.stagger):
         for gpu in _smoothings(options, allowed):
             yield Mix(gpu=gpu, period_factor=period, stagger=stagger)
         for secondary in options.secondary:
             yield Mix(secondary=secondary, period_factor=period, stagger=stagger)
         if options.start_cap_w is not None and allowed.up_w_per_s < INFINITE:
-            duration = swing_w / (WITHIN * allowed.up_w_per_s)
+            # The cap goes on to TDP: it must take longer than the swing of a job that stays below.
+            span = max(swing_w, allowed.gain * (tdp_w - options.start_cap_w))
+            duration = span / (WITHIN * allowed.up_w_per_s)
             yield Mix(start_cap=StartCap(duration, options.start_cap_w, tdp_w), period_factor=period, stagger=stagger)
 
 
 def _smoothings(options: Options, allowed: Slopes) -> Iterator[GpuSmoothing | None]:
     for floor, factor in product(options.floors_w, options.ramp_factors):
         if factor == 0.0 or allowed.up_w_per_s == allowed.down_w_per_s == INFINITE:
-            if factor == options.ramp_factors[0] or factor == 0.0:
-                yield GpuSmoothing(floor) if floor > 0 else None
+            yield GpuSmoothing(floor) if floor > 0 else None
         else:
             yield GpuSmoothing(floor, factor * allowed.up_w_per_s / allowed.gain,
                                factor * allowed.down_w_per_s / allowed.gain, options.hysteresis_s)  # fmt: skip
@@ -127,8 +135,8 @@ def storages(options: Options, allowed: Slopes, swing_w: float) -> Iterator[tupl
     for fast, slow in product(options.technologies, options.technologies):
         if fast.id in lasting and slow.id not in lasting and fast.energy_j_per_gpu is slow.energy_j_per_gpu is None:
             for fast_level, slow_level in product(_levels(fast, options), _levels(slow, options)):
-                if (fast_level == "site") >= (slow_level == "site"):
-                    # The fast one flattens iterations, the slow one takes the ramps that are left.
+                if LEVELS.index(fast_level) <= LEVELS.index(slow_level):
+                    # The fast one sees the load first and flattens iterations, the slow one takes the ramps left.
                     yield (template(fast, fast_level, min(taus), INFINITE, INFINITE),
                            _ramped(slow, slow_level, max(taus), allowed))  # fmt: skip
 

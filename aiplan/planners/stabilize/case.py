@@ -42,7 +42,6 @@ STEADY_S, MOST_STEADY_S = 240.0, 1200.0
 SAMPLING_HZ = 50.0
 OVER_NYQUIST = 2.5
 """Samples per second over the highest frequency limited [1]."""
-MOST_STEPS = 4_000_000
 INFINITE = float("inf")
 WH_PER_KWH = 1e3
 
@@ -104,17 +103,22 @@ class _Builder:
     def build(self) -> Case:
         inputs = self.inputs
         limits = self._caught(lambda: to_limits(inputs.limits, self.catalog, self.parameters, self.warnings))
+        for name, job in inputs.jobs.items():
+            self._whole(f"jobs.{name}", job)
+        conversion, technologies = self._equipment(), self._technologies()
+        carbon, interruptions = self._carbon(), self._interruptions()
         entry, accelerator = self._machine()
         tdp, edpp, idle, around, rated = self._powers(entry, accelerator)
         jobs = [self._job(name, job, entry, tdp) for name, job in inputs.jobs.items()]
-        conversion = self._equipment()
-        prices = self._prices(accelerator, entry)
-        technologies = self._technologies()
+        prices = self._prices(accelerator, entry, carbon)
         found = [job for job in jobs if job is not None]
         if self.problems or limits is None or len(found) < len(jobs):
             raise InputError(self.problems)
         swing = sum(job.accelerators * job.count * (max(one.power_w for one in job.phases) - idle) for job in found)
         peak = sum(job.accelerators * job.count * (max(one.power_w for one in job.phases) + around) for job in found)
+        if peak <= 0:
+            self._problem("E310", "draw no power at all", "jobs", "give power_fraction, or machine.constant_w")
+            raise InputError(self.problems)
         slowest = _slowest(limits)
         ramp_s = min(RAMPS * swing / slowest, MOST_SETTLE_S) if slowest < INFINITE else 0.0
         simulation = inputs.simulation
@@ -134,15 +138,23 @@ class _Builder:
             self._value("facility.other_w", "other load", facility.other_w),
             1.0 / rate, self._length_s(found, idle_s, settle_s), idle_s, inputs.uncertainty.seed,
         )  # fmt: skip
-        self._fits(site)
-        caps = Caps(inputs.search.most_energy_overhead_fraction.value, inputs.search.most_slowdown_fraction.value,
-                    INFINITE if inputs.search.most_storage_wh is None else 3600.0 * inputs.search.most_storage_wh.value,
-                    prices.years)  # fmt: skip
-        if self.problems:
-            raise InputError(self.problems)
         return Case(
-            inputs, self.catalog, site, limits, tdp, edpp, settle_s, technologies, prices, caps, self._rates(site),
-            self.parameters, accelerator.name, entry.name, rated, self.computed, self.warnings,
+            inputs, self.catalog, site, limits, tdp, edpp, settle_s, technologies, prices, self._caps(prices),
+            self._rates(site, interruptions), self.parameters, accelerator.name, entry.name, rated, self.computed,
+            self.warnings,
+        )  # fmt: skip
+
+    def _caps(self, prices: Prices) -> Caps:
+        """What measures must keep to."""
+        search = self.inputs.search
+        room = search.most_storage_wh
+        return Caps(
+            self._value("search.most_energy_overhead_fraction", "most energy that measures may add",
+                        search.most_energy_overhead_fraction),
+            self._value("search.most_slowdown_fraction", "most time that measures may add",
+                        search.most_slowdown_fraction),
+            INFINITE if room is None else 3600.0 * self._value("search.most_storage_wh", "room for storage", room),
+            prices.years,
         )  # fmt: skip
 
     def _length_s(self, jobs: list[JobSpec], idle_s: float, settle_s: float) -> float:
@@ -203,11 +215,17 @@ class _Builder:
         edpp = self._value("machine.edpp_factor", "most power for a moment over TDP", machine.edpp_factor)
         return tdp, edpp * tdp, share * tdp, around, float(entry.max_power_w.distribution.median) / count
 
-    def _job(self, name: str, job: Job, entry: Any, tdp: float) -> JobSpec | None:
-        path, before = f"jobs.{name}", len(self.problems)
+    def _whole(self, path: str, job: Job) -> None:
+        """What is missing from a job, or there twice."""
         if bool(job.phases) == (job.training is not None):
             what = "has phases and training" if job.phases else "has neither phases nor training"
             self._problem("E310", what, path, "give the phases of an iteration, or training to compute them")
+        if (job.start_up_s is None) != (job.start_up_fraction is None):
+            self._problem("E310", "needs start_up_s and start_up_fraction, or neither", path, "add what is missing")
+
+    def _job(self, name: str, job: Job, entry: Any, tdp: float) -> JobSpec | None:
+        path, before = f"jobs.{name}", len(self.problems)
+        if any(problem.path == path for problem in self.problems):
             return None
         if job.training is not None:
             training = job.training
@@ -229,9 +247,7 @@ class _Builder:
             )  # fmt: skip
             scales = tuple(phase.scales for phase in job.phases.values())
         start_up: tuple[Phase, ...] = ()
-        if (job.start_up_s is None) != (job.start_up_fraction is None):
-            self._problem("E310", "needs start_up_s and start_up_fraction, or neither", path, "add what is missing")
-        elif job.start_up_s is not None and job.start_up_fraction is not None:
+        if job.start_up_s is not None and job.start_up_fraction is not None:
             seconds = self._value(f"{path}.start_up_s", "length of start-up", job.start_up_s)
             share = self._value(f"{path}.start_up_fraction", "power of start-up over TDP", job.start_up_fraction)
             start_up = (Phase("start-up", seconds, share * tdp),) if seconds > 0 else ()
@@ -259,7 +275,15 @@ class _Builder:
         found = self._caught(lambda: equipment_losses(self.catalog, self.parameters, named, "facility.equipment"))
         return [] if found is None else [found[0][kind] for kind in ("pdu", "ups", "transformer") if kind in found[0]]
 
-    def _prices(self, accelerator: Any, entry: Any) -> Prices:
+    def _carbon(self) -> float:
+        """Carbon of electricity [g/kWh]."""
+        name = self.inputs.cost.grid
+        grid = None if name is None else self._caught(lambda: self._named("grids", name, "cost.grid"))
+        if grid is None or grid.carbon_g_per_kwh is None:
+            return 0.0
+        return self._value(f"grids.{name}.carbon_g_per_kwh", "carbon of electricity", grid.carbon_g_per_kwh)
+
+    def _prices(self, accelerator: Any, entry: Any, carbon_g_per_kwh: float) -> Prices:
         cost = self.inputs.cost
         energy = self._value("cost.electricity_usd_per_kwh", "price of electricity", cost.electricity_usd_per_kwh)
         if cost.gpu_usd_per_h is not None:
@@ -271,17 +295,9 @@ class _Builder:
             hour = 0.0
             self._problem("E310", f"the catalog has no price of an hour of {accelerator.name}", "cost.gpu_usd_per_h",
                           "give it")  # fmt: skip
-        grams = 0.0
-        if cost.grid is not None:
-            name = cost.grid
-            grid = self._caught(lambda: self._named("grids", name, "cost.grid"))
-            if grid is not None and grid.carbon_g_per_kwh is not None:
-                grams = self._value(
-                    f"grids.{cost.grid}.carbon_g_per_kwh", "carbon of electricity", grid.carbon_g_per_kwh
-                )
         rate = self._value("cost.rate_fraction", "cost of capital", cost.rate_fraction)
         years = self._value("cost.lifetime_years", "years that storage has to last", cost.lifetime_years)
-        return Prices(energy / WH_PER_KWH, hour, rate, years, grams / WH_PER_KWH)
+        return Prices(energy / WH_PER_KWH, hour, rate, years, carbon_g_per_kwh / WH_PER_KWH)
 
     def _named(self, kind: str, name: str, path: str) -> Any:
         try:
@@ -304,34 +320,23 @@ class _Builder:
                 out[known] = technology_of(known, entry, self.parameters)
         return out
 
-    def _fits(self, site: Site) -> None:
-        """What is wrong with the length of the simulation."""
-        steps = site.duration_s / site.step_s
-        if steps > MOST_STEPS:
-            self._problem("E312", f"{site.duration_s:g} s at {1 / site.step_s:g} Hz are {steps:,.0f} steps, more than "
-                          f"{MOST_STEPS:,}", "simulation.duration_s", "simulate less, or at a lower rate")  # fmt: skip
-        for name, job in zip(self.inputs.jobs, site.jobs, strict=True):
-            needed = (
-                2.0 * site.idle_s + job.start_s + sum(one.duration_s for one in job.start_up) + 3.0 * job.iteration_s
-            )
-            if site.duration_s < needed:
-                self._problem("E312", f"is {site.duration_s:g} s; idle at both ends, start-up and three iterations of "
-                              f"jobs.{name} take {needed:,.0f} s", "simulation.duration_s",
-                              f"give at least {needed:,.0f}, or a shorter simulation.idle_s")  # fmt: skip
+    def _interruptions(self) -> float:
+        """Interruptions of an accelerator in a year."""
+        name = self.inputs.year.failures
+        if name is None:
+            return 0.0
+        entry = self._caught(lambda: cost_entry(self.catalog, name, "failures", "year.failures"))
+        if entry is None or entry.interruptions_per_year is None:
+            return 0.0
+        return self._value(f"costs.{name}.interruptions_per_year", "interruptions of an accelerator",
+                           entry.interruptions_per_year)  # fmt: skip
 
-    def _rates(self, site: Site) -> Rates:
+    def _rates(self, site: Site, interruptions: float) -> Rates:
         """How often a year has starts, checkpoints and restarts of all jobs; those of one job where jobs are equal."""
         year = self.inputs.year
         uptime = self._value("year.uptime_fraction", "share of the year in which the job runs", year.uptime_fraction)
         starts = self._value("year.starts_per_day", "starts of the job", year.starts_per_day) * DAYS_PER_YEAR
-        restarts = 0.0
-        if year.failures is not None:
-            name = year.failures
-            entry = self._caught(lambda: cost_entry(self.catalog, name, "failures", "year.failures"))
-            if entry is not None and entry.interruptions_per_year is not None:
-                each = self._value(f"costs.{name}.interruptions_per_year", "interruptions of an accelerator",
-                                   entry.interruptions_per_year)  # fmt: skip
-                restarts = each * site.accelerators * uptime
+        restarts = interruptions * site.accelerators * uptime
         return Rates(uptime, starts, self._checkpoints(site, uptime), restarts)
 
     def _checkpoints(self, site: Site, uptime: float) -> float:

@@ -33,7 +33,9 @@ def thinned(values: Array, most: int = MOST_POINTS) -> npt.NDArray[np.intp]:
     return np.unique(np.asarray(kept, dtype=np.intp))
 
 
-def waveform_table(waves: Sequence[tuple[str, Wave]]) -> Table:
+def waveform_table(
+    waves: Sequence[tuple[str, Wave]], table_id: str = "waveform", title: str = "Power over time, thinned out"
+) -> Table:
     """Power over time, thinned out; each value holds from its time on for a step of the wave."""
     columns = (
         Column("wave", "wave", keep=True),
@@ -47,11 +49,16 @@ def waveform_table(waves: Sequence[tuple[str, Wave]]) -> Table:
         known = np.ones(places.size, dtype=np.bool_) if wave.known is None else wave.known[places]
         cells = zip(wave.time_s[places].tolist(), (wave.power_w[places] / _MEGA).tolist(), known.tolist(), strict=True)
         rows += [(label, *row) for row in cells]
-    return Table("waveform", "Power over time, thinned out", columns, tuple(rows), shown=False)
+    return Table(table_id, title, columns, tuple(rows), shown=False)
 
 
-def waveform_chart(waves: Sequence[tuple[str, Wave]], limits: Limits) -> Chart:
-    """Power over time of each wave; gaps as points, and the most and the least that the connection allows as marks."""
+def waveform_chart(
+    waves: Sequence[tuple[str, Wave]], limits: Limits, table_id: str = "waveform", title: str = "Power over time"
+) -> Chart:
+    """Power over time of each wave; gaps as points, and the most and the least that the connection allows as marks.
+
+    The first wave is drawn over the others.
+    """
     series = []
     for label, wave in waves:
         places = thinned(wave.power_w)
@@ -62,8 +69,8 @@ def waveform_chart(waves: Sequence[tuple[str, Wave]], limits: Limits) -> Chart:
             series.append(Series(f"{label}, not known", tuple(x[gone].tolist()), tuple(y[gone].tolist()), "points"))
     marks = [Mark(power / _MEGA, f"{name} {power / _MEGA:g} MW", "y")
              for name, power in (("most", limits.most_w), ("least", limits.least_w)) if power is not None]  # fmt: skip
-    return Chart("waveform", "Power over time", Axis("time", "s"), Axis("power", "MW"), tuple(series), tuple(marks),
-                 "waveform")  # fmt: skip
+    return Chart(table_id, title, Axis("time", "s"), Axis("power", "MW"), tuple(series), tuple(marks),
+                 table_id)  # fmt: skip
 
 
 def _spectrum(figures: Figures) -> tuple[Array, Array] | None:

@@ -50,7 +50,7 @@ def closed_rows(result: Result) -> Iterator[tuple[Cell, ...]]:
         yield "energy of the floor in steady state", floor, result.chosen.overhead_fraction, None
     yield "storage that flattens an iteration", float(iteration_storage_j(swing, duty, period)) / 3.6e9, None, "MWh"
     yield "converter that flattens an iteration", float(converter_power_w(swing, duty)) / 1e6, None, "MW"
-    start = gain * (high.power_w - site.idle_w)
+    start = max(gain * (high.power_w - site.idle_w), 0.0)
     for name, slope in (("start", result.slopes.up_w_per_s), ("stop", result.slopes.down_w_per_s)):
         if slope < INFINITE:
             yield f"storage for a {name} at the ramp allowed", float(ramp_storage_j(start, slope)) / 3.6e9, None, "MWh"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from aiplan.errors import InfeasibleError
 from aiplan.planners.door import Planner, planner_command
 
 if TYPE_CHECKING:
@@ -27,10 +28,15 @@ def _answer(scenario: Scenario[Any], catalog: Catalog) -> Report:
         return to_report(plan(scenario.inputs, catalog, progress), scenario, catalog)
 
 
-def _refused(report: Report) -> str:
-    """Why the exit code is that of a problem without a solution; empty where the measures pass."""
+def _refused(report: Report) -> InfeasibleError | None:
+    """What the exit code says of measures that do not pass."""
     verdict = report.line("verdict").value
-    return "" if verdict == "pass" else report.headline
+    if verdict == "pass":
+        return None
+    hint = "see the table 'limits'; relax a limit, or allow more measures"
+    if verdict == "undetermined":
+        hint = "give simulation.sampling_hz and duration_s so that every limit can be told; see the table 'limits'"
+    return InfeasibleError(report.headline, code="E320", hint=hint)
 
 
 STABILIZE = Planner("stabilize", _inputs, "stabilize-100k", _answer, _refused)

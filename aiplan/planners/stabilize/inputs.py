@@ -14,6 +14,7 @@ Accelerators = Annotated[int, Field(ge=1, le=100_000_000)]
 Degree = Annotated[int, Field(ge=1, le=1_000_000)]
 Every = Annotated[int, Field(ge=1, le=10_000_000)]
 Options = Annotated[tuple[Annotated[float, Field(ge=0.0, le=1e12)], ...], Field(strict=False, max_length=40)]
+Factors = Annotated[tuple[Annotated[float, Field(ge=0.01, le=100.0)], ...], Field(strict=False, max_length=40)]
 Ids = Annotated[tuple[Id, ...], Field(strict=False, max_length=20)]
 Level = Literal["psu", "rack", "site"]
 
@@ -236,7 +237,7 @@ class Search(Section):
     """Where it may stand."""
     time_constants_s: Options
     """Time constants of its set-point."""
-    period_factors: Options
+    period_factors: Factors
     """Work of an iteration over that asked."""
     stagger: bool
     """Whether jobs of the same kind may be staggered."""

@@ -6,21 +6,28 @@ from aiplan.errors import InputError, Problem
 from aiplan.inputs.quantity import Quantity
 from aiplan.planners.stabilize.candidates import Options
 from aiplan.planners.stabilize.case import Case
-from aiplan.planners.stabilize.inputs import StorageMeasure
+from aiplan.planners.stabilize.fits import unfit
+from aiplan.planners.stabilize.inputs import Mitigation, StorageMeasure
 from aiplan.planners.stabilize.mitigation import INFINITE, GpuSmoothing, Mix, SecondaryLoad, StartCap, Storage
 
 DAY_S = 86_400.0
 
 
-def asked_mix(case: Case) -> Mix | None:
-    """The measures a scenario takes as they stand; None where it leaves them to the search.
+def measures(case: Case) -> tuple[Mix | None, Options]:
+    """The measures a scenario takes as they stand, None where it leaves them to the search, and what that may combine.
 
     Raises
     ------
     InputError for storage without a size or with two (E313), storage larger than the site (E314), technologies that
-    cannot stand there (E315), and levels above what an accelerator draws (E316).
+    cannot stand there (E315), levels above what an accelerator draws (E316), and runs too short or too long (E312).
     """
-    return None if case.inputs.mitigation is None else _Measures(case).mix()
+    made = _Measures(case)
+    asked = None if case.inputs.mitigation is None else made.mix(case.inputs.mitigation)
+    allowed = made.options()
+    problems = [*made.problems, *unfit(case, asked, allowed)]
+    if problems:
+        raise InputError(problems)
+    return asked, allowed
 
 
 class _Measures:
@@ -28,9 +35,7 @@ class _Measures:
         self.case = case
         self.problems: list[Problem] = []
 
-    def mix(self) -> Mix:
-        given = self.case.inputs.mitigation
-        assert given is not None  # noqa: S101 - asked_mix makes sure
+    def mix(self, given: Mitigation) -> Mix:
         gpu = secondary = start_cap = None
         if given.gpu is not None:
             path = "mitigation.gpu"
@@ -63,8 +68,6 @@ class _Measures:
             factor = self._value(
                 "mitigation.period_factor", "work of an iteration over that asked", given.period_factor
             )
-        if self.problems:
-            raise InputError(self.problems)
         # Storage near the accelerators sees the load first.
         ordered = sorted(
             (one for one in storage if one is not None), key=lambda one: ("psu", "rack", "site").index(one.level)
@@ -79,13 +82,41 @@ class _Measures:
         return INFINITE if quantity is None else self._value(path, label, quantity)
 
     def _level(self, path: str, label: str, quantity: Quantity) -> float:
-        """A level over TDP as power, which must not pass what an accelerator draws for a moment [W]."""
-        watts = self._value(path, label, quantity) * self.case.tdp_w
+        """A level over TDP as power [W]."""
+        return self._within(path, self._value(path, label, quantity))
+
+    def _within(self, path: str, share: float) -> float:
+        """A share of TDP as power, which must not pass what an accelerator draws for a moment [W]."""
+        watts = share * self.case.tdp_w
         if watts > self.case.edpp_w * (1 + 1e-9):
             most = self.case.edpp_w / self.case.tdp_w
             self._problem("E316", f"is {watts / self.case.tdp_w:g} of TDP, more than the {most:g} an accelerator draws "
                           "for a moment", path, "lower it, or raise machine.edpp_factor")  # fmt: skip
         return watts
+
+    def options(self) -> Options:
+        case, search = self.case, self.case.inputs.search
+        delay = self._value("search.software_delay_s", "delay of telemetry", search.software_delay_s)
+        slower = self._value("search.software_slowdown_fraction", "slowdown beside a software load",
+                             search.software_slowdown_fraction)  # fmt: skip
+        levels = self._levels("search.software_fractions", search.software_fractions)
+        secondary = tuple(SecondaryLoad(level, delay, delay, case.edpp_w, slower) for level in levels if level > 0)
+        floors = self._levels("search.floor_fractions", search.floor_fractions)
+        if not search.floor_possible:
+            floors = ()
+        several = any(job.count > 1 for job in case.site.jobs)
+        named = [case.catalog.resolve("storage", name) for name in search.technologies]
+        return Options(
+            floors or (0.0,), (search.ramp_factors if search.floor_possible else ()) or (0.0,), search.hysteresis_s,
+            secondary, case.site.idle_w if search.start_cap else None,
+            tuple(case.technologies[name] for name in dict.fromkeys(named)), search.levels,
+            search.time_constants_s or (0.0,), search.period_factors or (1.0,),
+            (False, True) if search.stagger and several else (False,),
+        )  # fmt: skip
+
+    def _levels(self, path: str, shares: tuple[float, ...]) -> tuple[float, ...]:
+        """Levels over TDP as power [W]."""
+        return tuple(self._within(f"{path}.{place}", share) for place, share in enumerate(shares))
 
     def _problem(self, code: str, message: str, path: str, hint: str) -> None:
         self.problems.append(Problem(code, f"{path}: {message}", path, hint=hint))
@@ -137,38 +168,4 @@ class _Measures:
         )  # fmt: skip
 
 
-def options(case: Case) -> Options:
-    """What the search of a scenario may combine."""
-    search = case.inputs.search
-    most = case.edpp_w / case.tdp_w
-    problems = [
-        Problem("E316", f"{path}.{place}: is {value:g} of TDP, more than the {most:g} an accelerator draws for a moment",
-                f"{path}.{place}", hint="lower it, or raise machine.edpp_factor")
-        for path, values in (("search.floor_fractions", search.floor_fractions),
-                             ("search.software_fractions", search.software_fractions))
-        for place, value in enumerate(values) if value > most
-    ]  # fmt: skip
-    if problems:
-        raise InputError(problems)
-    delay = search.software_delay_s.distribution.median
-    slower = search.software_slowdown_fraction.distribution.median
-    case.parameters.add("search.software_delay_s", "delay of telemetry", search.software_delay_s, low=0.0)
-    case.parameters.add("search.software_slowdown_fraction", "slowdown beside a software load",
-                        search.software_slowdown_fraction, low=0.0)  # fmt: skip
-    secondary = tuple(
-        SecondaryLoad(level * case.tdp_w, delay, delay, case.edpp_w, slower)
-        for level in search.software_fractions if level > 0
-    )  # fmt: skip
-    several = any(job.count > 1 for job in case.site.jobs)
-    floors = tuple(share * case.tdp_w for share in search.floor_fractions) if search.floor_possible else ()
-    named = [case.catalog.resolve("storage", name) for name in search.technologies]
-    return Options(
-        floors or (0.0,), (search.ramp_factors if search.floor_possible else ()) or (0.0,), search.hysteresis_s, secondary,
-        case.site.idle_w if search.start_cap else None,
-        tuple(case.technologies[name] for name in dict.fromkeys(named)), search.levels,
-        search.time_constants_s or (0.0,), search.period_factors or (1.0,),
-        (False, True) if search.stagger and several else (False,),
-    )  # fmt: skip
-
-
-__all__ = ["asked_mix", "options"]
+__all__ = ["measures"]

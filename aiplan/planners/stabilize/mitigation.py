@@ -1,8 +1,8 @@
 """What may be done to a job's power: settings of each measure, and a mix of them.
 
 A mix is applied in this order: period and stagger change the schedule; cap on start, software load and GPU smoothing
-act on each accelerator, so that smoothing sees the filler; storage at the power supply and in the rack acts on its share
-of accelerators; storage at the site on the sum.
+act on each accelerator, so that smoothing sees the filler; storage at the power supply and in the rack acts on its
+share of accelerators; storage at the site on the sum.
 """
 
 from __future__ import annotations

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from aiplan.planners.stabilize.assess import Assessment, Judge
-from aiplan.planners.stabilize.case import Case, build_case
 from aiplan.planners.stabilize.candidates import Slopes, slopes
+from aiplan.planners.stabilize.case import Case, build_case
 from aiplan.planners.stabilize.figures import Figures, figures
 from aiplan.planners.stabilize.inputs import StabilizeInputs
 from aiplan.planners.stabilize.kernels import kernels, worth_compiling
 from aiplan.planners.stabilize.largest import Size, largest
-from aiplan.planners.stabilize.measures import asked_mix, options
+from aiplan.planners.stabilize.measures import measures
 from aiplan.planners.stabilize.mitigation import Mix
 from aiplan.planners.stabilize.scene import Outcome, Scene
 from aiplan.planners.stabilize.search import Found, Progress, search
@@ -68,7 +68,7 @@ def plan(inputs: StabilizeInputs, catalog: Catalog, progress: Progress | None = 
     InputError for what cannot be worked with.
     """
     case = build_case(inputs, catalog)
-    asked, allowed = asked_mix(case), options(case)
+    asked, allowed = measures(case)
     steps = round(case.site.duration_s / case.site.step_s) * (RUNS_OF_A_SEARCH if asked is None else 2)
     scene = Scene(case.site, kernels(compiled=worth_compiling(steps)))
     judge = Judge(scene, case.limits, case.settle_s, case.rates, case.prices, case.caps, case.technologies)
@@ -84,12 +84,16 @@ def plan(inputs: StabilizeInputs, catalog: Catalog, progress: Progress | None = 
         # What the search computed from what boundless storage did is run once more as it would be built.
         chosen = judge.judge(found.best.mix) if found.best is not None else judge.judge(nearest(found).mix)
     raw, run = judge.raw(Mix())[0], scene.apply(chosen.mix)
-    told = [figures(wave, case.limits, case.settle_s) for wave in (raw.poi, run.poi)]
-    assert told[0] is not None and told[1] is not None  # noqa: S101 - a simulated wave has no gaps
-    result = Result(case, judge, plain, raw, chosen, run, found, slopes(case.limits, case.site), told[0], told[1],
-                    warnings=list(case.warnings))  # fmt: skip
+    result = Result(case, judge, plain, raw, chosen, run, found, slopes(case.limits, case.site),
+                    _figures(case, raw), _figures(case, run), warnings=list(case.warnings))  # fmt: skip
     result.sizes = _sizes(result)
     return result
+
+
+def _figures(case: Case, run: Outcome) -> Figures:
+    told = figures(run.poi, case.limits, case.settle_s)
+    assert told is not None  # noqa: S101 - a simulated wave has no gaps
+    return told
 
 
 def nearest(found: Found) -> Assessment:

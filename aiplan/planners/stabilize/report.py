@@ -8,11 +8,14 @@ from aiplan.planners.stabilize.check_charts import spectrum_charts, waveform_cha
 from aiplan.planners.stabilize.check_report import figure_values
 from aiplan.planners.stabilize.figures import Figures
 from aiplan.planners.stabilize.largest import MOST
+from aiplan.planners.stabilize.limits import Limits
 from aiplan.planners.stabilize.plan import Result
-from aiplan.planners.stabilize.report_tables import front_chart, tables
+from aiplan.planners.stabilize.report_tables import CLOSE_UP, close_up, front_chart, tables
 from aiplan.planners.stabilize.search import limit_words, reason
-from aiplan.planners.stabilize.words import mix_words
-from aiplan.report.model import Cell, InputRecord, Line, Origin, Report, Warn, worst_grade
+from aiplan.planners.stabilize.wave import Wave
+from aiplan.planners.stabilize.words import mix_words, reason_words
+from aiplan.report.model import Cell, InputRecord, Line, Origin, Picture, Report, Warn, worst_grade
+from aiplan.report.numbers import number as told
 
 if TYPE_CHECKING:
     from aiplan.catalog.loader import Catalog
@@ -30,25 +33,27 @@ LINES: dict[str, tuple[str, str | None, str, tuple[str, ...]]] = {
                 (*JOB, *LIMITS, *MEASURES)),
     "binding": ("What binds", None, "what the mixes that would be cheaper break most often, or the tightest limit",
                 (*JOB, *LIMITS, *MEASURES)),
-    "mix": ("Measures", None, "the cheapest that keep limits and caps, or those asked", (*JOB, *LIMITS, *MEASURES, *COST)),
+    "mix": ("Measures", None, "the cheapest that keep limits and caps, or those asked",
+            (*JOB, *LIMITS, *MEASURES, *COST)),
     "ramp_up_mw_per_s": ("Steepest rise, with measures", "MW/s", "max (P(t + w) - P(t)) / w", (*JOB, *MEASURES)),
     "ramp_down_mw_per_s": ("Steepest fall, with measures", "MW/s", "max (P(t) - P(t + w)) / w", (*JOB, *MEASURES)),
     "largest_line_mw": ("Largest line, with measures, peak of the sine", "MW", "2 |X| / sum of the Hann window",
                         (*JOB, *MEASURES)),
-    "largest_line_hz": ("its frequency", "Hz", "peak between bins", (*JOB, *MEASURES)),
+    "largest_line_hz": ("Frequency of the largest line, with measures", "Hz", "peak between bins", (*JOB, *MEASURES)),
     "raw_ramp_up_mw_per_s": ("Steepest rise, as it is", "MW/s", "max (P(t + w) - P(t)) / w", JOB),
     "raw_ramp_down_mw_per_s": ("Steepest fall, as it is", "MW/s", "max (P(t) - P(t + w)) / w", JOB),
     "raw_largest_line_mw": ("Largest line, as it is, peak of the sine", "MW", "2 |X| / sum of the Hann window", JOB),
-    "raw_largest_line_hz": ("its frequency", "Hz", "peak between bins", JOB),
+    "raw_largest_line_hz": ("Frequency of the largest line, as it is", "Hz", "peak between bins", JOB),
     "energy_overhead_share": ("Energy added by measures", None, "a year's energy with over without, less 1",
                               (*JOB, *MEASURES, *YEAR)),
-    "energy_overhead_run_share": ("Energy added in the run itself", None, "its energy with over without, less 1; charge "
-                                  "of storage corrected", (*JOB, *MEASURES)),
+    "energy_overhead_run_share": ("Energy added in the run itself", None, "its energy with over without, less 1; "
+                                  "charge of storage corrected", (*JOB, *MEASURES)),
     "energy_overhead_mwh_per_year": ("Energy added in a year", "MWh/year", "steady excess x hours + excess of each "
                                      "start, stop and checkpoint x how often", (*JOB, *MEASURES, *YEAR)),
     "slowdown_share": ("Time added by measures", None, "work held back over work, and what software and period cost",
                        (*JOB, *MEASURES, *YEAR)),
-    "storage_mwh": ("Storage, usable energy", "MWh", "swing of its state, or what lasts long enough", (*JOB, *MEASURES)),
+    "storage_mwh": ("Storage, usable energy", "MWh", "swing of its state, or what lasts long enough",
+                    (*JOB, *MEASURES)),
     "storage_mw": ("Storage, rating of converters", "MW", "largest power it takes or gives", (*JOB, *MEASURES)),
     "storage_life_years": ("Life of the shortest-lived storage", "years", "cycle life / cycles of a year, at most "
                            "calendar life", (*JOB, *MEASURES, *YEAR)),
@@ -62,9 +67,10 @@ LINES: dict[str, tuple[str, str | None, str, tuple[str, ...]]] = {
     "mean_mw": ("Mean power of the run", "MW", "mean over the simulated run, idle ends included", (*JOB, *MEASURES)),
     "peak_mw": ("Peak power", "MW", "largest mean over a step", (*JOB, *MEASURES)),
     "least_mw": ("Least power", "MW", "smallest mean over a step", (*JOB, *MEASURES)),
-    "largest_job_gpus": ("Largest job the connection accepts", "GPUs", "the size at which limits or caps break, measures "
-                         "growing with it", (*JOB, *LIMITS, *MEASURES, *COST)),
-    "largest_job_as_it_is_gpus": ("without measures", "GPUs", "the size at which a limit breaks", (*JOB, *LIMITS)),
+    "largest_job_gpus": ("Largest job accepted, with measures", "GPUs", "the size at which limits or caps break, "
+                         "measures growing with it", (*JOB, *LIMITS, *MEASURES, *COST)),
+    "largest_job_as_it_is_gpus": ("Largest job accepted, as it is", "GPUs", "the size at which a limit breaks",
+                                  (*JOB, *LIMITS)),
 }  # fmt: skip
 
 NOT_MODELLED = (
@@ -90,8 +96,8 @@ def to_report(result: Result, scenario: Scenario[Any], catalog: Catalog) -> Repo
     known = {record.path: record for record in records}
     sources = dict.fromkeys(source for record in records for source in record.sources)
     waves = [("as it is", result.raw.poi), ("with measures", result.run.poi)]
-    told = [("as it is", result.raw_figures), ("with measures", result.run_figures)]
-    values = values_of(result, told[0][1], told[1][1])
+    seen = [("as it is", result.raw_figures), ("with measures", result.run_figures)]
+    values = values_of(result, seen[0][1], seen[1][1])
     return Report(
         planner="stabilize",
         title=header.title or "A training job and the grid",
@@ -101,20 +107,27 @@ def to_report(result: Result, scenario: Scenario[Any], catalog: Catalog) -> Repo
         seed=case.site.seed,
         samples=0,
         lines=tuple(_lines(values, known)),
-        tables=tables(result, waves, told),
+        tables=tables(result, waves, seen),
         warnings=(*result.warnings, *_warnings(result)),
         not_modelled=NOT_MODELLED,
         inputs=records,
         sources={source: catalog.title(source) for source in sources},
         context=_context(result),
-        charts=(waveform_chart(waves, case.limits), *spectrum_charts(told, case.limits), *front_chart(result)),
+        charts=_charts(result, waves, seen),
     )
 
 
-def values_of(result: Result, raw: Figures, told: Figures) -> dict[str, Cell]:
+def _charts(result: Result, waves: list[tuple[str, Wave]], seen: list[tuple[str, Figures]]) -> tuple[Picture, ...]:
+    """What the first series of a picture shows is not covered by the others: that with measures."""
+    limits, near = result.case.limits, close_up(result, waves)
+    few = (waveform_chart(near[::-1], Limits(limits.name), *CLOSE_UP),) if near else ()
+    return (waveform_chart(waves[::-1], limits), *few, *spectrum_charts(seen[::-1], limits), *front_chart(result))
+
+
+def values_of(result: Result, raw: Figures, run: Figures) -> dict[str, Cell]:
     """The value of every line."""
     case, chosen = result.case, result.chosen
-    before, after = figure_values(raw, case.limits), figure_values(told, case.limits)
+    before, after = figure_values(raw, case.limits), figure_values(run, case.limits)
     last = list(result.sizes.values())[-1]
     lives = [one.life_years for one in chosen.storage]
     return {
@@ -156,34 +169,48 @@ def verdict(result: Result) -> str:
 def binding(result: Result) -> str:
     """What keeps the measures from being cheaper, or what they break."""
     if not result.passes:
-        return reason(result.chosen)
+        return reason_words(reason(result.chosen))
     if result.found is not None and result.found.binding:
-        return result.found.binding
+        return reason_words(result.found.binding)
     margins = [one for one in result.chosen.findings if one.binding and one.margin_fraction is not None]
     if not margins:
         return ""
     tightest = min(margins, key=lambda one: one.margin_fraction or 0.0)
-    return limit_words(tightest)
+    return reason_words(limit_words(tightest))
+
+
+def untold(result: Result) -> list[str]:
+    """Why limits cannot be held to the run with measures, each reason once."""
+    return list(dict.fromkeys(
+        one.why for one in result.chosen.findings if one.binding and one.verdict == "undetermined"
+    ))  # fmt: skip
 
 
 def headline(result: Result, values: dict[str, Cell]) -> str:
     """One sentence a newcomer can quote."""
     case, chosen = result.case, result.chosen
-    job = f"{case.site.accelerators:,.0f} GPUs of {result.raw.poi.power_w.max() / 1e6:,.4g} MW at most"
-    swing = f"its largest line is {_mega(values['raw_largest_line_mw'])} and it ramps at " \
-            f"{_mega(values['raw_ramp_up_mw_per_s'])}/s"  # fmt: skip
+    peak = float(result.raw.poi.power_w.max()) / 1e6
+    job = f"{case.site.accelerators:,.0f} GPUs, {told(peak)} MW at most,"
+    as_it_is = f"As it is {_swing(values)}."
+    if verdict(result) == "undetermined":
+        return f"Whether {job} pass {case.limits.name} cannot be told: {'; '.join(untold(result))}. {as_it_is}"
+    if not result.passes:
+        what = "the measures asked" if result.found is None else f"any mix looked at; nearest is {values['mix']}"
+        return f"{job} do not pass {case.limits.name} with {what}: {binding(result)}. {as_it_is}"
     if result.plain.feasible and result.found is not None and chosen.annual_usd <= 0:
-        return f"{job} pass {case.limits.name} as they are."
-    cost = f"{chosen.annual_usd / 1e6:,.3g} M USD a year and {chosen.overhead_fraction:.2%} more energy"
-    if result.passes:
-        how = "with" if result.found is None else "with the cheapest mix found,"
-        return f"{job} pass {case.limits.name} {how} {values['mix']}: {cost}. As it is {swing}."
-    what = "the measures asked" if result.found is None else "any mix looked at; nearest is " + str(values["mix"])
-    return f"{job} do not pass {case.limits.name} with {what}: {binding(result)}. As it is {swing}."
+        return f"{job} pass {case.limits.name} as they are: {_swing(values)}."
+    how = "with" if result.found is None else "with the cheapest mix found,"
+    cost = f"{told(chosen.annual_usd / 1e6)} M USD a year and {chosen.overhead_fraction:.2%} more energy"
+    return f"{job} pass {case.limits.name} {how} {values['mix']}: {cost}. {as_it_is}"
 
 
-def _mega(value: Cell) -> str:
-    return "not known" if value is None else f"{value:,.3g} MW"
+def _swing(values: dict[str, Cell]) -> str:
+    """The largest line and the steepest ramp of the job as it is."""
+    names = ("raw_largest_line_mw", "raw_ramp_up_mw_per_s", "raw_ramp_down_mw_per_s")
+    line, *ramps = (value if isinstance(value, float) else None for value in map(values.__getitem__, names))
+    steepest = max((one for one in ramps if one is not None), default=None)
+    first = "no line can be told" if line is None else f"its largest line is {told(line)} MW"
+    return f"{first} and " + ("no ramp can be told" if steepest is None else f"it ramps at {told(steepest)} MW/s")
 
 
 def _lines(values: dict[str, Cell], known: dict[str, InputRecord]) -> list[Line]:
@@ -205,20 +232,19 @@ def _warnings(result: Result) -> list[Warn]:
                         uncertain[0]))  # fmt: skip
     if result.run.saturated_fraction > 0:
         out.append(Warn("W-STABILIZE-SATURATED", f"storage is full, empty or at its rating for "
-                        f"{result.run.saturated_fraction:.2%} of the run: the grid then takes the rest, beyond ramps if "
-                        "need be", "mitigation.storage"))  # fmt: skip
+                        f"{result.run.saturated_fraction:.2%} of the run: the grid then takes the rest, beyond ramps "
+                        "if need be", "mitigation.storage"))  # fmt: skip
     slow = [one.technology for one in chosen.storage if one.technology.response_s > case.site.step_s]
-    if slow and result.found is not None or slow:
-        told = ", ".join(f"{one.name} follows within {one.response_s * 1e3:g} ms" for one in slow)
-        out.append(Warn("W-STABILIZE-RESPONSE", f"{told}; what passes in that time is not in the verdict", "search"))
+    if slow:
+        late = ", ".join(f"{one.name} follows within {one.response_s * 1e3:g} ms" for one in slow)
+        out.append(Warn("W-STABILIZE-RESPONSE", f"{late}; what passes in that time is not in the verdict", "search"))
     short = [one for one in chosen.storage if one.life_years < case.prices.years]
     out += [Warn("W-STABILIZE-LIFE", f"{one.technology.name} lasts {one.life_years:.3g} years, less than the "
                  f"{case.prices.years:g} it is written off over", "cost.lifetime_years") for one in short]  # fmt: skip
-    unseen = [one.why for one in chosen.findings if one.binding and one.verdict == "undetermined"]
-    out += [Warn("W-STABILIZE-UNDETERMINED", why, "simulation.sampling_hz") for why in dict.fromkeys(unseen)]
+    out += [Warn("W-STABILIZE-UNDETERMINED", why, "simulation") for why in untold(result)]
     if any(one.factor >= MOST for one in result.sizes.values()):
-        out.append(Warn("W-STABILIZE-SIZE", f"some limits bind no job up to {MOST:g} times this one; give limits.most_mw "
-                        "for the rating of the connection", "limits.most_w"))  # fmt: skip
+        out.append(Warn("W-STABILIZE-SIZE", f"no limit binds a job up to {MOST:g} times this one; give "
+                        "limits.most_mw for the rating of the connection", "limits.most_w"))  # fmt: skip
     return out
 
 

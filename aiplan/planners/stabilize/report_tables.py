@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
+
 from aiplan.planners.stabilize.assess import Assessment
 from aiplan.planners.stabilize.check_charts import spectrum_table, waveform_table
 from aiplan.planners.stabilize.check_report import bands_table, limits_table, lines_table, ramps_table
@@ -12,21 +16,23 @@ from aiplan.planners.stabilize.mitigation import INFINITE
 from aiplan.planners.stabilize.periods import periods
 from aiplan.planners.stabilize.plan import Result
 from aiplan.planners.stabilize.search import reason
-from aiplan.planners.stabilize.wave import Wave
-from aiplan.planners.stabilize.words import family, mix_words
+from aiplan.planners.stabilize.wave import Wave, transient
+from aiplan.planners.stabilize.words import family, mix_words, reason_words
 from aiplan.report.model import Axis, Cell, Chart, Column, Series, Table
 
 MUSD = 1e6
+CLOSE_UP = ("iterations", "A few iterations")
+SHOWN_ITERATIONS = 5
 MOST_FRONT = 40
 """Rows of the front that a table and a picture hold; more say nothing more [1]."""
 
 _OF_MIX = (
+    Column("family", "measures", keep=True),
     Column("verdict", "verdict", keep=True),
     Column("annual_cost_musd", "cost", "M USD/year", keep=True),
-    Column("energy_overhead_share", "energy added", keep=True),
-    Column("slowdown_share", "time added", keep=True),
+    Column("energy_overhead_share", "more energy", keep=True),
+    Column("slowdown_share", "more time"),
     Column("storage_mwh", "storage", "MWh"),
-    Column("storage_mw", "converters", "MW"),
     Column("life_years", "life", "years"),
     Column("breaks", "breaks"),
 )
@@ -34,39 +40,78 @@ _OF_MIX = (
 
 def tables(result: Result, waves: list[tuple[str, Wave]], told: list[tuple[str, Figures]]) -> tuple[Table, ...]:
     """All tables of a result; those without a row are left out."""
+    wide = ramps_table(told, waves), lines_table(told), bands_table(told, result.case.limits)
+    asides = [replace(table, shown=False) for table in wide]
     found = [
         limits_table(result.chosen.findings, "limits", "Limits with measures"),
         limits_table(result.plain.findings, "limits_as_it_is", "Limits without measures"),
-        families_table(result), front_table(result), costs_table(result), storage_table(result), profile_table(result),
+        families_table(result), mixes_table(result), front_table(result), costs_table(result), storage_table(result),
+        profile_table(result),
         sizes_table(result), refused_table(result), periods_table(result), phases_table(result), closed_table(result),
-        handover_table(result), ramps_table(told, waves), lines_table(told), bands_table(told, result.case.limits),
-        waveform_table(waves), spectrum_table(told),
+        handover_table(result), *asides, waveform_table(waves),
+        waveform_table(close_up(result, waves), *CLOSE_UP), spectrum_table(told),
     ]  # fmt: skip
     return tuple(table for table in found if table.rows)
+
+
+def close_up(result: Result, waves: list[tuple[str, Wave]]) -> list[tuple[str, Wave]]:
+    """A few iterations of each wave: the last before the middle of the longest steady stretch."""
+    site = result.case.site
+    kind = result.raw.poi.kind
+    assert kind is not None  # noqa: S101 - what is simulated has kinds
+    steady = ~transient(kind, round(result.case.settle_s / site.step_s))
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], steady, [False]])))
+    begins, ends = edges[::2], edges[1::2]
+    if not begins.size:
+        return []
+    longest = int(np.argmax(ends - begins))
+    middle = int(begins[longest] + ends[longest]) // 2
+    first = max(middle - round(SHOWN_ITERATIONS * site.jobs[0].iteration_s / site.step_s), int(begins[longest]))
+    if middle <= first:
+        return []
+    begin_s = first * site.step_s
+    return [
+        (label, replace(wave, power_w=wave.power_w[first:middle], start_s=wave.start_s + begin_s, kind=None))
+        for label, wave in waves
+    ]
 
 
 def _of_mix(one: Assessment) -> tuple[Cell, ...]:
     lives = [storage.life_years for storage in one.storage]
     verdict = "fail" if one.verdict == "pass" and one.rejected else one.verdict
-    return (verdict, one.annual_usd / MUSD, one.overhead_fraction, one.slowdown_fraction, one.storage_j / 3.6e9 or None,
-            one.storage_w / 1e6 or None, min(lives) if lives else None, reason(one) or None)  # fmt: skip
+    return (
+        family(one.mix), verdict, one.annual_usd / MUSD, one.overhead_fraction, one.slowdown_fraction,
+        one.storage_j / 3.6e9 or None, min(lives) if lives else None, reason_words(reason(one)) or None,
+    )  # fmt: skip
 
 
 def _words(result: Result, one: Assessment) -> str:
     return mix_words(one.mix, result.case.tdp_w, result.case.site.accelerators)
 
 
-def families_table(result: Result) -> Table:
-    """The cheapest mix of every kind that passes, or the one that comes nearest, against the job as it is."""
-    columns = (Column("family", "measures", keep=True), *_OF_MIX, Column("mix", "the cheapest of them"))
+def families(result: Result) -> list[Assessment]:
+    """The cheapest mix of every kind that passes, or the cheapest that does not; those that pass first."""
     best: dict[str, Assessment] = {}
     for one in result.found.assessments if result.found is not None else (result.plain, result.chosen):
         name = family(one.mix)
         if name not in best or (not one.feasible, one.annual_usd) < (not best[name].feasible, best[name].annual_usd):
             best[name] = one
-    ranked = sorted(best.items(), key=lambda pair: (not pair[1].feasible, pair[1].annual_usd))
-    rows = tuple((name, *_of_mix(one), _words(result, one)) for name, one in ranked)
-    return Table("families", "Kinds of measure, the cheapest mix of each", columns, rows)
+    return sorted(best.values(), key=lambda one: (not one.feasible, one.annual_usd))
+
+
+def families_table(result: Result) -> Table:
+    """The cheapest mix of every kind, against the job as it is."""
+    rows = tuple(_of_mix(one) for one in families(result))
+    return Table("families", "Kinds of measure, the cheapest mix of each; --table mixes has their settings", _OF_MIX,
+                 rows)  # fmt: skip
+
+
+def mixes_table(result: Result) -> Table:
+    """The settings of the cheapest mix of every kind: too long to stand beside its figures."""
+    columns = (Column("family", "measures", keep=True), Column("storage_mw", "converters", "MW"),
+               Column("mix", "the cheapest mix of them", keep=True))  # fmt: skip
+    rows = tuple((family(one.mix), one.storage_w / 1e6 or None, _words(result, one)) for one in families(result))
+    return Table("mixes", "Settings of the cheapest mix of every kind", columns, rows, shown=False)
 
 
 def _front(result: Result) -> tuple[Assessment, ...]:
@@ -75,8 +120,8 @@ def _front(result: Result) -> tuple[Assessment, ...]:
 
 def front_table(result: Result) -> Table:
     """Mixes that no other beats in cost, energy and time at once."""
-    columns = (Column("mix", "mix", keep=True), *_OF_MIX)
-    rows = tuple((_words(result, one), *_of_mix(one)) for one in _front(result))
+    columns = (*_OF_MIX[:-1], Column("mix", "settings", keep=True))
+    rows = tuple((*_of_mix(one)[:-1], _words(result, one)) for one in _front(result))
     return Table("front", "Mixes that no other beats in cost, energy and time at once", columns, rows, shown=False)
 
 
@@ -152,15 +197,16 @@ def profile_table(result: Result) -> Table:
     share = 100.0 * gpu.floor_w / result.case.tdp_w
     free = "no limit asked: leave as it is"
     rows: list[tuple[Cell, ...]] = [
-        ("PERCENT_TMP_FLOOR", share, "%", "of TDP" if share <= 90.0 else "above 90 %, said to be the most (second-hand)"),
+        ("PERCENT_TMP_FLOOR", share, "%",
+         "of TDP" if share <= 90.0 else "above 90 % of TDP, said to be the most (second-hand)"),
         ("RAMP_UP_RATE", None if gpu.ramp_up_w_per_s == INFINITE else gpu.ramp_up_w_per_s, "W/s",
          free if gpu.ramp_up_w_per_s == INFINITE else "of one accelerator"),
         ("RAMP_DOWN_RATE", None if gpu.ramp_down_w_per_s == INFINITE else gpu.ramp_down_w_per_s, "W/s",
          free if gpu.ramp_down_w_per_s == INFINITE else "of one accelerator"),
         ("RAMP_DOWN_HYSTERESIS", 1e3 * gpu.hysteresis_s, "ms", "after the work has stopped"),
     ]  # fmt: skip
-    return Table("nvml_profile", "Power smoothing profile (group nvmlPowerSmoothing), to be set by an operator", columns,
-                 tuple(rows))  # fmt: skip
+    title = "Power smoothing profile (group nvmlPowerSmoothing), to be set by an operator"
+    return Table("nvml_profile", title, columns, tuple(rows))
 
 
 def sizes_table(result: Result) -> Table:
@@ -177,7 +223,7 @@ def sizes_table(result: Result) -> Table:
     peak = float(result.raw.poi.power_w.max()) / 1e6
     rows = tuple(
         (name, int(size.factor * result.case.site.accelerators), size.factor, size.factor * peak,
-         None if size.best is None else size.best.annual_usd / MUSD, size.binding or "nothing looked at",
+         None if size.best is None else size.best.annual_usd / MUSD, reason_words(size.binding) or "nothing looked at",
          None if size.best is None else
          mix_words(size.best.mix, result.case.tdp_w, size.factor * result.case.site.accelerators))
         for name, size in result.sizes.items()
@@ -189,7 +235,7 @@ def refused_table(result: Result) -> Table:
     """What the mixes that were refused broke worst."""
     columns = (Column("breaks", "limit or cap", keep=True), Column("mixes", "mixes", keep=True))
     refused = result.found.refused if result.found is not None else {}
-    rows = tuple(sorted(refused.items(), key=lambda pair: -pair[1]))
+    rows = tuple((reason_words(why), mixes) for why, mixes in sorted(refused.items(), key=lambda pair: -pair[1]))
     return Table("refused", "Why mixes are refused", columns, rows)
 
 
@@ -243,4 +289,4 @@ def handover_table(result: Result) -> Table:
     return Table("handover", "For other planners", columns, tuple(handover_rows(result)), shown=False)
 
 
-__all__ = ["front_chart", "tables"]
+__all__ = ["CLOSE_UP", "close_up", "front_chart", "tables"]

@@ -125,10 +125,22 @@ class JobWave:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stored:
-    """What one storage does, for the whole site: power out of it and its losses, shape (N,) [W], and its state."""
+    """What one storage does, for the whole site.
+
+    Attributes
+    ----------
+    storage : settings and size, of one unit
+    count : units: accelerators, or 1 at the site
+    parts : what one unit of each job does; sums say nothing of it where jobs swing against each other
+    discharge_w, loss_w : power out of it, into it below 0, and losses, shape (N,) [W]
+    exchange_w : power that goes into the store and stays there, out of it below 0, shape (N,) [W]
+    state_j : energy stored at the beginning and after each step, shape (N + 1,) [J]
+    saturated : shape (N,), steps in which a unit cannot do what it should
+    """
 
     storage: Storage
     count: float
+    parts: tuple[Part, ...]
     discharge_w: Array
     loss_w: Array
     exchange_w: Array
@@ -156,7 +168,7 @@ class Outcome:
     it_w, cooling_w, conversion_w : parts of it before storage at the site, shape (N,) [W]
     withheld_w : work that measures hold back, at accelerators [W]
     beside : share of the accelerators that work beside a filler, shape (N,) [1]
-    storage : every storage of the mix, in its order
+    storage : every storage of the mix, in the order in which they act: those at the site last
     """
 
     mix: Mix
@@ -236,14 +248,15 @@ class Scene:
             phase_offset_s=offset,
         )  # fmt: skip
         wave = sample(segments(schedule, seed), site.step_s, site.duration_s)
-        wave = wave.with_power(lag(wave.power_w, site.step_s, site.lag_s))
+        # Means from differences of energies may round to less than nothing where a phase draws nothing.
+        wave = wave.with_power(np.maximum(lag(wave.power_w, site.step_s, site.lag_s), 0.0))
         kind = _kinds(wave)
         begin = site.idle_s + job.start_s
         starts = (begin, *(begin + moment + job.restart_s for moment in job.failures_s))
         return JobWave(wave, of_kinds(kind, BUSY_KINDS), job.accelerators, job.skew_s, starts)
 
     def apply(self, mix: Mix) -> Outcome:
-        """The site's waves under a mix."""
+        """The site's waves under a mix; storage acts in the order of the mix, but that of the site after all other."""
         before = self._before(replace(mix, storage=tuple(one for one in mix.storage if one.level != "site")))
         power, found = before.poi.power_w, list(before.storage)
         for storage in mix.storage:
@@ -317,7 +330,7 @@ def _stored(storage: Storage, count: float, parts: list[Part], step_s: float) ->
         exchange += many * np.diff(done.state_j) / step_s
         state += many * done.state_j
     saturated = np.any([done.saturated for _, _, done in parts], axis=0)
-    return Stored(storage, count, discharge, loss, exchange, state, np.asarray(saturated))
+    return Stored(storage, count, tuple(parts), discharge, loss, exchange, state, np.asarray(saturated))
 
 
 __all__ = ["JobSpec", "JobWave", "Outcome", "Scene", "Site", "Stored"]

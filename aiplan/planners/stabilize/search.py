@@ -11,7 +11,7 @@ from aiplan.planners.stabilize.assess import Assessment, Judge
 from aiplan.planners.stabilize.candidates import Options, Slopes, before_storage, slopes, storages
 from aiplan.planners.stabilize.limits import Finding
 from aiplan.planners.stabilize.mitigation import INFINITE, GpuSmoothing, Mix, Storage
-from aiplan.planners.stabilize.sizing import BOUNDLESS, sized
+from aiplan.planners.stabilize.sizing import boundless, is_boundless, sized
 
 ROUNDS = 6
 """Times that each setting of the cheapest mix is tried a little higher and lower [1]."""
@@ -80,7 +80,7 @@ def search(judge: Judge, options: Options, tdp_w: float, progress: Progress | No
 
 def assessed(judge: Judge, mix: Mix) -> Assessment:
     """A mix with its storage cut to the size it needs, assessed."""
-    if not any(one.energy_j >= BOUNDLESS for one in mix.storage):
+    if not any(is_boundless(one) for one in mix.storage):
         return judge.judge(mix)
     episodes: Episodes = judge.raw(mix)[1]
     return judge.assess(sized(judge.scene, mix, judge.technologies, episodes, judge.rates, judge.caps.life_years))
@@ -113,7 +113,7 @@ def _neighbours(mix: Mix) -> Iterator[Mix]:
             secondary = replace(mix.secondary, level_w=min(mix.secondary.level_w * factor, mix.secondary.ceiling_w))
             yield replace(mix, secondary=secondary, storage=free)
         for place, storage in enumerate(free):
-            if storage.energy_j >= BOUNDLESS:
+            if is_boundless(storage):
                 changed = replace(storage, time_constant_s=storage.time_constant_s * factor)
                 yield replace(mix, storage=(*free[:place], changed, *free[place + 1 :]))
 
@@ -124,9 +124,7 @@ def _ramps(gpu: GpuSmoothing, factor: float) -> GpuSmoothing:
 
 def unsized(storage: Storage) -> Storage:
     """The same storage before it was cut to size; that of power supplies comes as it is."""
-    if storage.level == "psu":
-        return storage
-    return replace(storage, energy_j=BOUNDLESS, power_w=BOUNDLESS, initial_fraction=0.5)
+    return storage if storage.level == "psu" else boundless(storage)
 
 
 def front(assessments: Sequence[Assessment]) -> tuple[Assessment, ...]:

@@ -5,6 +5,13 @@ from __future__ import annotations
 from aiplan.planners.stabilize.mitigation import INFINITE, Mix, Storage
 
 NOTHING = "nothing"
+_LIMITS = {"most": "most power", "least": "least power", "range": "range of power"}
+_CAPS = {
+    "energy": "cap on energy added",
+    "slowdown": "cap on time added",
+    "size": "room for storage",
+    "cycle life": "cycle life of storage",
+}
 
 
 def mix_words(mix: Mix, tdp_w: float, accelerators: float) -> str:
@@ -37,6 +44,12 @@ def storage_words(storage: Storage, accelerators: float) -> str:
     return f"{storage.technology} of {energy:.3g} MWh {where}"
 
 
+def reason_words(reason: str) -> str:
+    """Why a mix is refused, in words that stand alone: the search names limits and caps by their ids."""
+    first, _, rest = reason.partition(" ")
+    return _CAPS.get(reason) or " ".join((_LIMITS.get(first, first), rest)).strip()
+
+
 def family(mix: Mix) -> str:
     """What kinds of measure a mix is made of."""
     parts = []
@@ -54,4 +67,4 @@ def family(mix: Mix) -> str:
     return " + ".join(parts) or NOTHING
 
 
-__all__ = ["NOTHING", "family", "mix_words", "storage_words"]
+__all__ = ["NOTHING", "family", "mix_words", "reason_words", "storage_words"]
