@@ -334,6 +334,8 @@ def test_shipped_scenarios_fit_the_scenario_schema(capsys: pytest.CaptureFixture
     # What a base may supply may be missing; without one it may not.
     without = {**content, "scenario": {key: item for key, item in content["scenario"].items() if key != "base"}}
     # A split may ask by a workload or by token rates and a hall has defaults: only their header must be there.
-    sections = [section for section in ("workload", "load", "power", "demand") if section in without]
+    sections = [
+        section for section in ("workload", "load", "power", "demand", "machine", "simulation") if section in without
+    ]
     del without["scenario" if content["scenario"]["planner"] in ("split", "thermal") else sections[0]]
     assert list(validator.iter_errors(without)) != []

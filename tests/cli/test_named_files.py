@@ -21,6 +21,7 @@ from aiplan.planners.serving.inputs import PerfInputs
 from aiplan.planners.site.inputs import SiteInputs
 from aiplan.planners.size.inputs import SizeInputs
 from aiplan.planners.split.inputs import SplitInputs
+from aiplan.planners.stabilize.inputs import StabilizeInputs
 from aiplan.planners.thermal.inputs import ThermalInputs
 from aiplan.resources import find_trace
 from tests.cli.runner import run
@@ -34,6 +35,7 @@ PLANNERS = (
     SiteInputs,
     SizeInputs,
     SplitInputs,
+    StabilizeInputs,
     ThermalInputs,
 )
 NAMES = ("energy_file", "file", "weather_file", "trace", "config", "stabilized")

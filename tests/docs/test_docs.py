@@ -65,6 +65,8 @@ def test_a_command_of_the_readmes_table_runs(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("runs.csv").write_text("model,hardware,output_tok_s\nLlama 3.1 8B,H100,9806\n", encoding="utf-8")
+    rows = "".join(f"{0.02 * step:.2f},{100 + 0.1 * (step % 7)}\n" for step in range(6000))
+    Path("wave.csv").write_text(f"t_s,power_mw\n{rows}", encoding="utf-8")
     if "telemetry.csv" in line:
         assert main(["thermal", "telemetry", "-o", "telemetry.csv"]) == 0
     assert main(shlex.split(line)) == 0

@@ -58,7 +58,7 @@ def ramps(up_w_per_s: float = INFINITE, down_w_per_s: float | None = None, **oth
     return Limits("test", (RampLimit("r", up_w_per_s, down, 1.0),), **{"segment_s": 20.0, **others})
 
 
-def line(most_w: float, low_hz: float = 0.3, high_hz: float = 20.0) -> Band:
+def line(most_w: float, low_hz: float = 0.3, high_hz: float = 10.0) -> Band:
     """A limit of lines, from where 20 s of steady state see them."""
     return Band("b", low_hz, high_hz, line_w=most_w)
 

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from aiplan.errors import InputError
+from aiplan.planners.lifecycle.optimise import optimise
+from aiplan.planners.lifecycle.problem import all_vintages, problem
+from aiplan.planners.lifecycle.world import SiteStorage
 from aiplan.planners.stabilize.annual import Episodes, Rates
 from aiplan.planners.stabilize.handover import moments, weights
 from aiplan.planners.stabilize.handover_file import MAX_BYTES, SCHEMA, read_handover
 from aiplan.planners.stabilize.wave import CHECKPOINT, IDLE, ITERATION, START, STOP
 from tests.cli.runner import Outcome, run
+from tests.lifecycle.worlds import changed, small_world
 
 RATED_W = 120_000 / 72
 """Rating of a GB200 NVL72 rack in the catalog, per accelerator [W]."""
@@ -327,6 +334,53 @@ def test_storage_is_bought_again_when_it_is_worn_out(edit: Edit, life: float, ag
     assert cost(found, "terminal value of storage") == pytest.approx(-left * 1e8, rel=1e-9, abs=1.0)
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    life=st.one_of(st.floats(0.13, 12.0), st.sampled_from([0.5, 1.0, 2.0, 3.0, np.inf])),
+    hall=st.sampled_from([1.0, 2.0, 5.0, 20.0]), dt=st.sampled_from([0.25, 0.5, 1.0]), periods=st.integers(1, 9),
+)  # fmt: skip
+def test_purchases_of_storage_one_by_one(life: float, hall: float, dt: float, periods: int) -> None:
+    """The cost lines against a plain count of every store bought for a watt that opens in each period."""
+    world = small_world(periods, accounting="book")
+    world = replace(world, clock=replace(world.clock, dt_years=dt))
+    store = SiteStorage("cells", np.array(2.0), np.array(0.1), life)
+    world = changed(world, storage=(store,), hall_life_years=hall)
+    made = problem(world, all_vintages(world, None))
+    lines = {
+        line.name: line.usd
+        for line in made.lines
+        if line.name.startswith(("storage", "stabil", "terminal value of st"))
+    }
+    again, left = np.zeros((periods, periods)), np.zeros(periods)
+    end = periods * dt
+    for opened in range(periods):
+        begin, gone = opened * dt, min(opened * dt + hall, end)
+        bought = begin
+        while bought + life < gone - 1e-9:
+            bought += life
+            again[opened, int(np.floor(bought / dt + 1e-9))] += 2.0
+        # What a hall leaves no time for is lost with it.
+        last = min(life, hall)
+        used = (end - bought) / last if begin + hall >= end - 1e-9 else 1.0
+        left[opened] = 2.0 * (1.0 - min(used, 1.0))
+    assert lines["stabilisation storage"] == pytest.approx(np.full(periods, 2.0))
+    assert lines["storage upkeep"] == pytest.approx(np.full(periods, 0.1 * dt))
+    assert lines.get("storage replacement", np.zeros_like(again)) == pytest.approx(again, abs=1e-9)
+    assert -lines.get("terminal value of storage", np.zeros(periods)) == pytest.approx(left, abs=1e-9)
+
+
+@pytest.mark.parametrize("accounting", ["paper", "book", "finance"])
+def test_storage_that_lasts_is_as_a_dearer_hall(accounting: Any) -> None:
+    """Without upkeep and wear its price is one more cost of the hall, for the optimum as for the ledger."""
+    plain = small_world(accounting=accounting, hall_maintenance_fraction=np.array(0.0), tax_rate=0.25)
+    stored = changed(plain, storage=(SiteStorage("cells", np.array(1.5), np.array(0.0)),))
+    dearer = changed(plain, hall_usd_per_w={**plain.site.hall_usd_per_w, "cells": np.array(1.5)})
+    by_store, by_hall, cheaper = (optimise(problem(one, all_vintages(one, None))).objective_usd
+                                  for one in (stored, dearer, plain))  # fmt: skip
+    assert by_store == pytest.approx(by_hall, rel=1e-9)
+    assert by_store > cheaper
+
+
 def test_several_kinds_of_storage_add_up(edit: Edit) -> None:
     both = tco(file=edit([(0.1, 0.002, 2.0), (0.3, 0.001, None)]))
     assert cost(both, "stabilisation storage") == pytest.approx(4e8, rel=1e-9)
@@ -341,7 +395,7 @@ def test_cost_rises_with_each_number(edit: Edit) -> None:
         [{"storage": [(one, 0.0, 10.0)]} for one in (0.0, 0.1, 1.0)],
         [{"storage": [(0.1, 0.0, one)]} for one in (10.0, 4.0, 1.0, 0.3)],
     ):
-        price = [lines_of(tco(file=edit(**one)))["usd_per_million_tokens"] for one in values]  # type: ignore[arg-type]
+        price = [lines_of(tco(file=edit(**one)))["usd_per_million_tokens"] for one in values]
         assert price == sorted(price), values
         assert price[0] < price[-1], values
 
@@ -387,6 +441,13 @@ def test_a_verdict_that_fails_is_told(edit: Edit) -> None:
 def test_more_accelerators_than_limits_were_held_to_are_told(edit: Edit) -> None:
     told = [one["message"] for one in power(edit(accelerators_count=1000))["warnings"]]
     assert any("limits were held to 1,000 accelerators" in one for one in told)
+
+
+def test_several_jobs_are_told(edit: Edit) -> None:
+    """Staggered jobs are flat together; a row with servers of one is not."""
+    told = [one["message"] for one in power(edit(jobs_count=4))["warnings"]]
+    assert any("the mean of 4 jobs" in one for one in told)
+    assert not any("jobs" in one["message"] for one in power(edit())["warnings"])
 
 
 def test_halls_that_stand_are_told(folder: Path, report: dict[str, Any]) -> None:

@@ -181,6 +181,22 @@ def test_independent_jobs_add_like_a_random_walk() -> None:
     assert np.mean(powers) == pytest.approx(1 / 8, rel=0.35)
 
 
+def lengths(power: Array) -> Array:
+    """Times from one rise to the next, the first left out [s]."""
+    rises = np.flatnonzero((power[1:] > 800.0) & (power[:-1] <= 800.0))
+    return np.diff(rises)[1:21] * 0.02
+
+
+def test_jobs_jitter_each_for_itself_but_staggered_ones_together() -> None:
+    """Jobs that are kept apart must stay so; others are independent."""
+    scene = Scene(site(job(count=2, jitter_fraction=0.05), duration_s=70.0))
+    for stagger in (False, True):
+        one, other = (lengths(each.wave.power_w) for each in scene.base(stagger=stagger))
+        assert one.std() > 0.02
+        alike = max(float(np.corrcoef(one[2:18], other[2 + by : 18 + by])[0, 1]) for by in (-1, 0, 1))
+        assert (alike > 0.9) == stagger
+
+
 @pytest.mark.parametrize("sigma_s", [0.05, 0.1, 0.2])
 def test_skew_damps_a_line_like_the_gauss_curve(sigma_s: float) -> None:
     """exp(-(2 pi k f sigma)^2 / 2), section 4.1 of the reference."""
@@ -230,7 +246,9 @@ def test_energy_of_storage_is_kept(given_: list[Storage], count: int) -> None:
         assert one.power_w == units * one.storage.power_w
 
 
-SCENES = {count: Scene(site(job(count=count, checkpoint=checkpoint()), duration_s=30.0, idle_s=3.0)) for count in (1, 2)}
+SCENES = {
+    count: Scene(site(job(count=count, checkpoint=checkpoint()), duration_s=30.0, idle_s=3.0)) for count in (1, 2)
+}
 
 
 def test_the_site_without_its_own_storage_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:

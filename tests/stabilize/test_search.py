@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
+from itertools import pairwise
 from math import pi, sin
 
 import pytest
@@ -25,9 +27,11 @@ from aiplan.planners.stabilize.search import (
     reason,
     refined,
     search,
+    starts,
     unsized,
 )
 from aiplan.planners.stabilize.sizing import is_boundless, template
+from aiplan.planners.stabilize.words import family
 from tests.stabilize.sites import (
     DUTY,
     FREE,
@@ -35,7 +39,6 @@ from tests.stabilize.sites import (
     IDLE_W,
     LITHIUM,
     LOW_W,
-    RATES,
     SUPERCAP,
     SUPPLY,
     TDP_W,
@@ -53,12 +56,13 @@ SMALL = options(
     floors_w=(0.0, 700.0, 1080.0), ramp_factors=(0.0, 0.95), secondary=(SecondaryLoad(1000.0, 0.1, 0.1, 1320.0, 0.05),),
     start_cap_w=IDLE_W, technologies=(LITHIUM, SUPERCAP), levels=("site",), time_constants_s=(1.0, 3.0),
 )  # fmt: skip
-WHERE = site(job(checkpoint=checkpoint(20, 3.0)), duration_s=90.0)
+WHERE = site(job(checkpoint=checkpoint(20, 3.0)), duration_s=90.0, step_s=0.05)
 CAPS = replace(FREE, energy_overhead=0.2, slowdown=0.1, life_years=10.0)
 PAYS = 1e-9
 """Relative tolerance of sums of money [1]."""
 
 
+@cache
 def found(limits: Limits, given_: Options = SMALL, where: Site = WHERE, **changes: object) -> Found:
     return search(judge(where, limits, caps=CAPS, hasty=True, **changes), given_, TDP_W)
 
@@ -99,6 +103,8 @@ def test_the_cheapest_is_what_brute_force_finds_or_cheaper(limits: Limits) -> No
     passing = [one for one in every if one.feasible]
     assert passing, "limits that something keeps"
     assert told.best is not None
+    kinds = [family(one.mix) for one in starts(first)]
+    assert len(set(kinds)) == len(kinds) > 0
     assert told.best.annual_usd <= min(one.annual_usd for one in passing) * (1 + PAYS)
     assert all(told.best.annual_usd <= one.annual_usd for one in told.assessments if one.feasible)
     # As built and held to every limit, not in haste.
@@ -172,22 +178,23 @@ def test_a_cap_that_nothing_can_keep_is_named() -> None:
     no = search(judge(WHERE, ramps(1e5), caps=replace(FREE, storage_j=1.0)), options(technologies=(SUPERCAP,)), TDP_W)
     assert no.best is None
     assert sum(name.startswith("ramp") for name in no.refused) == 1
-    assert set(no.refused) - {"size"} != set(no.refused)
+    assert "size" in no.refused
 
 
 @pytest.mark.parametrize(
-    ("limits", "wider"),
+    ("limits", "wider", "named"),
     [
-        (ramps(5e4, bands=(line(1e6),)), ramps(2e5, bands=(line(1e6),))),
-        (lines(2e4), lines(2e5)),
-        (Limits("m", most_w=1.40e6), Limits("m", most_w=1.46e6)),
+        (ramps(5e4, bands=(line(1e6),)), ramps(2e5, bands=(line(1e6),)), "ramp"),
+        (lines(2e4), lines(2e5), "line"),
+        (ramps(1.4e6, bands=(line(1e5),)), ramps(1.4e6, bands=(line(2.8e5),)), "line"),
     ],
 )
-def test_what_binds_makes_the_best_cheaper_when_it_is_wider(limits: Limits, wider: Limits) -> None:
+def test_what_binds_makes_the_best_cheaper_when_it_is_wider(limits: Limits, wider: Limits, named: str) -> None:
+    """Of two limits the one that no mix has trouble with is not named."""
     tight, wide = found(limits), found(wider)
     assert tight.best is not None
     assert wide.best is not None
-    assert tight.binding
+    assert tight.binding.startswith(named)
     assert wide.best.annual_usd < tight.best.annual_usd
 
 
@@ -195,7 +202,7 @@ amplitudes = st.floats(1e4, 4e5)
 
 
 @given(amplitudes, amplitudes)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 def test_stricter_lines_never_make_the_best_cheaper(one: float, other: float) -> None:
     """The same mixes are looked at, so that before refinement it holds exactly; after it up to a few steps of it."""
     tight, wide = sorted((one, other))
@@ -211,6 +218,18 @@ def test_stricter_lines_never_make_the_best_cheaper(one: float, other: float) ->
         assert loose.best.annual_usd <= strict.best.annual_usd * 1.05
 
 
+def test_a_wider_limit_is_no_dearer_where_another_kind_of_mix_takes_over() -> None:
+    """On the grid of options a floor with supercapacitors is cheapest here, refined it is supercapacitors and cells."""
+    costs = []
+    for most in (1.3e4, 2.2e4, 1e5, 2.5e5):
+        best = found(lines(most)).best
+        assert best is not None
+        costs.append(best.annual_usd)
+    assert all(later <= earlier * (1 + BETTER) for earlier, later in pairwise(costs))
+    # A floor that is just high enough costs a quarter of the storage that the grid of options says is cheapest.
+    assert costs[-1] < 0.3 * costs[-2]
+
+
 def brute_count() -> list[Mix]:
     allowed = slopes(Limits("l"), WHERE)
     behind = [(), *storages(SMALL, allowed, 1e6)]
@@ -222,7 +241,7 @@ def test_the_floor_that_a_line_asks_for_is_found() -> None:
     most = 1e5
     needed = HIGH_W - most / 1000.0 * pi / (2 * sin(pi * DUTY))
     given_ = options(floors_w=(0.0, 700.0, 1080.0))
-    told = found(lines(most), given_, site())
+    told = found(lines(most), given_, site(step_s=0.05))
     assert told.best is not None
     gpu = told.best.mix.gpu
     assert gpu is not None
@@ -258,8 +277,8 @@ def test_a_reason_is_the_limit_that_is_broken_most() -> None:
 
 def test_what_binds_is_what_cheaper_mixes_break_most_often() -> None:
     plain = judge(WHERE, Limits("none")).judge(Mix())
-    priced = [replace(plain, energy_usd=float(cost), rejected=rejected) for cost, rejected in
-              ((1, ("energy",)), (2, ("size",)), (3, ("size",)), (4, ()), (5, ("energy",)), (6, ("energy",)))]  # fmt: skip
+    broken = (("energy",), ("size",), ("size",), (), ("energy",), ("energy",))
+    priced = [replace(plain, energy_usd=float(cost), rejected=named) for cost, named in enumerate(broken, 1)]
     assert binding(priced, priced[3]) == "size"
     assert binding(priced, None) == "energy"
     assert binding(priced[3:], priced[3]) == ""
@@ -277,11 +296,10 @@ def test_progress_is_told() -> None:
     assert seen == [(0, 2), (1, 2)]
 
 
-@pytest.mark.parametrize("starts", [0.0, 1e4])
-def test_what_starts_cost_decides_between_measures(starts: float) -> None:
-    """Ramps of accelerators hold work back at every start; storage does not care."""
-    told = found(ramps(1e5), rates=Rates(0.95, starts, 0.0, 0.0))
+@pytest.mark.parametrize("often", [0.0, 1e4])
+def test_what_starts_cost_decides_between_measures(often: float) -> None:
+    """A cap on start costs nothing where nothing starts, and work at every start; storage does not care."""
+    told = found(ramps(1e5), rates=Rates(0.95, often, 0.0, 0.0))
     assert told.best is not None
-    if starts:
-        assert told.best.mix.storage
-    assert RATES.starts > 0
+    assert (told.best.mix.start_cap is None) == bool(often)
+    assert told.best.mix.storage

@@ -30,7 +30,6 @@ from aiplan.planners.lifecycle.world import (
 
 if TYPE_CHECKING:
     from aiplan.planners.lifecycle.inputs import Break
-    from aiplan.planners.lifecycle.stabilized import Stabilized
     from aiplan.planners.parameters import Values
 
 MOST_AGE_YEARS = 60.0
@@ -236,7 +235,7 @@ class Builder:
             standing_w=0.0 if site.standing_w is None else _median(site.standing_w),
             network_price_fraction=option("network", "server_price_fraction", 0.0),
         )
-        return found if case.stabilized is None else stabilized(found, case.stabilized, values)
+        return found if case.stabilized is None else case.stabilized.site(found, values)
 
     def _market(self, values: Values, setup: Setup, starts: Array) -> Market:
         case, market = self.case, self.case.inputs.market
@@ -384,16 +383,6 @@ class _Along:
         if not self.drawn:
             return np.ones(len(roadmap.names))
         return np.asarray(getattr(roadmap, name) / self.of(getattr(self.median, name)))
-
-
-def stabilized(site: Site, measures: Stabilized, values: Values) -> Site:
-    """The site with measures for the grid: they draw power at the connection, take time, and need storage."""
-    energy, useful = measures.energy_factor(values), measures.useful_fraction(values)
-    return replace(
-        site, pue_mean=site.pue_mean * energy, pue_peak=site.pue_peak * energy,
-        wue_l_per_kwh=site.wue_l_per_kwh * energy, throughput=site.throughput * useful[..., None],
-        storage=measures.storage(values),
-    )  # fmt: skip
 
 
 def filled(world: World, unit_per_s: Array) -> World:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from aiplan.errors import InputError, Problem
 from aiplan.inputs.quantity import constant
 from aiplan.planners.arrays import Array, as_array
-from aiplan.planners.lifecycle.world import SiteStorage
+from aiplan.planners.lifecycle.world import Site, SiteStorage
 from aiplan.report.model import Warn
 
 if TYPE_CHECKING:
@@ -46,6 +46,15 @@ class Stabilized:
             SiteStorage(one.name, np.asarray(share * values[f"{path}.usd_per_w"]),
                         np.asarray(share * values[f"{path}.upkeep_usd_per_w_per_year"]), one.life_years)
             for path, one in self._numbered()
+        )  # fmt: skip
+
+    def site(self, plain: Site, values: Mapping[str, Any]) -> Site:
+        """A site with the measures: they draw power at the connection, take time and need storage."""
+        energy, useful = self.energy_factor(values), self.useful_fraction(values)
+        return replace(
+            plain, pue_mean=plain.pue_mean * energy, pue_peak=plain.pue_peak * energy,
+            wue_l_per_kwh=plain.wue_l_per_kwh * energy, throughput=plain.throughput * useful[..., None],
+            storage=self.storage(values),
         )  # fmt: skip
 
     def _numbered(self) -> list[tuple[str, Any]]:

@@ -170,6 +170,9 @@ def warnings_of(result: Result) -> list[Warn]:
     if here > checked * (1 + 1e-9):
         out.append(f"limits were held to {checked:,.0f} accelerators, {here:,.0f} of the class fit here: swings grow "
                    "with them")  # fmt: skip
+    if told.power["jobs_count"] > 1:
+        out.append(f"powers of {told.file} are the mean of {told.power['jobs_count']:.0f} jobs: behind a row with "
+                   "servers of one of them they swing more")  # fmt: skip
     return [Warn("W-POWER-STABILIZED", text, "power.stabilized") for text in out]
 
 

@@ -171,7 +171,7 @@ class Judge:
         storage = tuple(self._storage(one, episodes) for one in outcome.storage)
         overhead = episodes.annual(added, self.rates) + period_energy * drawn_wh
         overhead += sum(one.standby_wh for one in storage)
-        withheld = episodes.annual(outcome.withheld_w, self.rates) / work_wh
+        withheld = episodes.annual(outcome.withheld_w, self.rates) / work_wh if work_wh > 0 else 0.0
         beside = 0.0
         if mix.secondary is not None:
             busy_h = HOURS_PER_YEAR * self.rates.uptime

@@ -1,4 +1,8 @@
-"""The mixes a search looks at: every measure that is allowed, alone and together, with rates that fit the limits."""
+"""The mixes a search looks at, with rates that fit the limits.
+
+Of what acts in an accelerator (smoothing, software load, cap on start) one at a time, with any schedule, without storage
+and with each.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,8 @@ from aiplan.planners.stabilize.technology import Technology
 
 WITHIN = 0.998
 """Set-point's ramp over the limit, so that rounding does not pass it [1]."""
+WITHIN_EACH = 0.99
+"""The same for storage behind conversion: it recharges beyond full load, where devices lose more at the margin [1]."""
 RETURN_FACTOR = 7.0
 """A set-point of time constant dP / (7 R) comes back without overshoot after a ramp at R; see `storage.buffer` [1]."""
 LASTING = 1e6
@@ -157,7 +163,7 @@ def _levels(technology: Technology, options: Options) -> tuple[Level, ...]:
 
 
 def _ramped(technology: Technology, level: Level, tau: float, allowed: Slopes) -> Storage:
-    share = WITHIN if level == "site" else WITHIN / allowed.gain
+    share = WITHIN if level == "site" else WITHIN_EACH / allowed.gain
     return template(technology, level, tau, allowed.up_w_per_s * share, allowed.down_w_per_s * share)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from aiplan.planners.stabilize.closed_forms import (
     converter_power_w,
     floor_overhead_fraction,
@@ -13,8 +15,10 @@ from aiplan.planners.stabilize.closed_forms import (
     ramp_duration_s,
     ramp_storage_j,
 )
-from aiplan.planners.stabilize.mitigation import INFINITE
+from aiplan.planners.stabilize.facility import poi_power_w
+from aiplan.planners.stabilize.mitigation import INFINITE, Mix
 from aiplan.planners.stabilize.plan import Result
+from aiplan.planners.stabilize.scene import Site
 from aiplan.planners.stabilize.spectrum import largest_line
 from aiplan.report.model import Cell
 
@@ -31,8 +35,7 @@ def closed_rows(result: Result) -> Iterator[tuple[Cell, ...]]:
     high, low = sorted(job.phases, key=lambda phase: -phase.power_w)
     period = job.iteration_s
     duty = high.duration_s / period
-    gain = result.slopes.gain
-    swing = gain * (high.power_w - low.power_w)
+    swing = _swing_w(site, high.power_w, low.power_w)
     told = result.raw_figures.steady
     for harmonic in (1, 2, 3):
         at = harmonic / period
@@ -47,14 +50,22 @@ def closed_rows(result: Result) -> Iterator[tuple[Cell, ...]]:
     gpu = result.chosen.mix.gpu
     if gpu is not None and gpu.floor_w > low.power_w and gpu.ramp_down_w_per_s == INFINITE:
         floor = float(floor_overhead_fraction(*both, duty, gpu.floor_w + site.constant_w))
-        yield "energy of the floor in steady state", floor, result.chosen.overhead_fraction, None
+        alone = result.chosen.overhead_fraction if result.chosen.mix == Mix(gpu=gpu) else None
+        yield "energy of the floor in steady state; the run's is that of a year", floor, alone, None
     yield "storage that flattens an iteration", float(iteration_storage_j(swing, duty, period)) / 3.6e9, None, "MWh"
     yield "converter that flattens an iteration", float(converter_power_w(swing, duty)) / 1e6, None, "MW"
-    start = max(gain * (high.power_w - site.idle_w), 0.0)
+    start = max(_swing_w(site, high.power_w, site.idle_w), 0.0)
     for name, slope in (("start", result.slopes.up_w_per_s), ("stop", result.slopes.down_w_per_s)):
         if slope < INFINITE:
             yield f"storage for a {name} at the ramp allowed", float(ramp_storage_j(start, slope)) / 3.6e9, None, "MWh"
             yield f"time of that {name}", float(ramp_duration_s(start, slope)), None, "s"
+
+
+def _swing_w(site: Site, high_w: float, low_w: float) -> float:
+    """Difference at the point of interconnection of two powers of all accelerators, too fast for cooling [W]."""
+    it_w = site.accelerators * (np.array([high_w, low_w]) + site.constant_w)
+    high, low = poi_power_w(it_w, site.step_s, site.conversion, 0.0, 0.0).total_w.tolist()
+    return float(high - low)
 
 
 __all__ = ["closed_rows"]

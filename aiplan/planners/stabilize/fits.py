@@ -22,7 +22,7 @@ MOST_SEGMENTS = 4_000_000
 MOST_SAMPLES = 100_000_000
 """Steps of all jobs at all lengths of their iteration together [1]: about 1 GB."""
 MOST_WORK = 500_000_000
-"""Steps of all mixes of a search together [1]: about two minutes of one core with numba."""
+"""Steps of all mixes of a search together [1]: about two minutes with numba, a quarter of an hour without."""
 LEAST_ITERATIONS = 3.0
 """Iterations that a run must hold [1]."""
 
@@ -108,7 +108,7 @@ def _too_many(case: Case, allowed: Options) -> Iterator[Problem]:
     steps = site.duration_s / site.step_s
     found = slopes(case.limits, site)
     swing = site.accelerators * max(phase.power_w for job in site.jobs for phase in job.phases)
-    before = sum(1 for _ in before_storage(allowed, found, case.tdp_w))
+    before = len(list(before_storage(allowed, found, case.tdp_w, swing)))
     behind = [(), *storages(allowed, found, swing)]
     inside = sum(any(one.level != "site" for one in mix) for mix in behind)
     jobs = sum(job.count for job in site.jobs)

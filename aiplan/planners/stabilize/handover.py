@@ -54,6 +54,7 @@ def power_rows(result: Result) -> Iterator[tuple[Cell, ...]]:
         ("server", name, None, "server of the catalog; its rating is what powers are shares of"),
         ("accelerators_per_server", count, None, "accelerators of one"),
         ("accelerators_count", case.site.accelerators, None, "accelerators of all jobs that limits were held to"),
+        ("jobs_count", float(sum(job.count for job in case.site.jobs)), None, "jobs that powers below are the mean of"),
         ("mean_fraction", mean, None, "mean power of a server over its rating, while the job runs"),
         ("sd_fraction", sd, None, "its standard deviation"),
         ("skewness", skewness, None, "its skewness"),

@@ -32,6 +32,7 @@ ROUNDING = 1e-9
 POWER = {
     "accelerators_per_server": (1.0, 1e6),
     "accelerators_count": (1.0, 1e10),
+    "jobs_count": (1.0, 1e6),
     "mean_fraction": (1e-6, 10.0),
     "sd_fraction": (0.0, 10.0),
     "skewness": (-100.0, 100.0),

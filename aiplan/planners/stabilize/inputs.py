@@ -10,6 +10,7 @@ from aiplan.planners.stabilize.limits_inputs import LimitsInputs
 
 Share = quantity(above=0.0, high=1.0)
 PowerShare = quantity(0.0, 2.0)
+PerDay = quantity(0.0, 86_400.0)
 Accelerators = Annotated[int, Field(ge=1, le=100_000_000)]
 Degree = Annotated[int, Field(ge=1, le=1_000_000)]
 Every = Annotated[int, Field(ge=1, le=10_000_000)]
@@ -258,9 +259,9 @@ class Year(Section):
 
     uptime_fraction: Share  # type: ignore[valid-type]
     """Share of the year in which the job runs."""
-    starts_per_day: NonNegative
+    starts_per_day: PerDay  # type: ignore[valid-type]
     """Planned starts, each with a stop."""
-    checkpoints_per_day: NonNegative | None = None
+    checkpoints_per_day: PerDay | None = None  # type: ignore[valid-type]
     """Checkpoints of the job; as often as in the run where absent."""
     failures: Id | None = None
     """Interruptions per accelerator by an entry of kind ``costs``, role failures; none where absent."""

@@ -6,6 +6,7 @@ that are written to.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -144,11 +145,12 @@ class Kernels:
 
     def empty(self, size: int) -> Row:
         """A row of zeros to be written to."""
-        return np.zeros(size) if self.compiled else [0.0] * size
+        # numpy reads an array of the standard library as it is; a list of floats it must visit one by one.
+        return np.zeros(size) if self.compiled else array("d", bytes(8 * size))
 
     def marks(self, size: int) -> Marks:
         """A row of False to be written to."""
-        return np.zeros(size, dtype=np.bool_) if self.compiled else [False] * size
+        return np.zeros(size, dtype=np.bool_) if self.compiled else bytearray(size)
 
 
 PLAIN = Kernels(follow, store, compiled=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from aiplan.planners.stabilize.assess import Assessment, Judge
 from aiplan.planners.stabilize.mitigation import Mix
@@ -13,6 +14,8 @@ MOST = 64.0
 """Largest site looked at, over the one asked [1]."""
 LEAST = 1e-4
 """Smallest site looked at, over the one asked [1]."""
+OTHERS = (32.0, 16.0, 8.0, 4.0, 2.0, 1.0, 0.5, 0.25, 0.125, 0.0625)
+"""Sizes that are tried under a limit of the least power, over the one asked [1]."""
 PRECISION = 2e-3
 """Relative width at which the search for the size stops [1]."""
 
@@ -37,22 +40,19 @@ def largest(judge: Judge, mixes: Sequence[Mix]) -> Size:
     """The largest site for which one of the mixes keeps limits and caps.
 
     Storage is sized anew at every size, ramps of accelerators stay the same for all of them together. Whether a size
-    is accepted is taken to fall with size, which holds for limits in watts.
+    is accepted is taken to fall with size, which holds for limits in watts but the least power: under such a limit
+    sizes a factor of two apart are tried where the one asked is not accepted.
 
     Parameters
     ----------
     judge : of the site asked
     mixes : that may be used, the most promising first
     """
-    at = _accepted(judge, mixes, 1.0)
-    low, high = (1.0, MOST) if at is not None else (LEAST, 1.0)
-    best, found = at, _accepted(judge, mixes, high if at is not None else low)
-    if at is not None and found is not None:
-        return Size(MOST, found, "")
-    if at is None:
-        if found is None:
-            return Size(0.0, None, _why(judge, mixes, LEAST))
-        best = found
+    low, high, best = _between(judge, mixes)
+    if best is None:
+        return Size(0.0, None, _why(judge, mixes, low))
+    if low >= MOST:
+        return Size(MOST, best, "")
     while high / low > 1.0 + PRECISION:
         middle = (low * high) ** 0.5
         found = _accepted(judge, mixes, middle)
@@ -61,6 +61,22 @@ def largest(judge: Judge, mixes: Sequence[Mix]) -> Size:
         else:
             low, best = middle, found
     return Size(low, best, _why(judge, mixes, high))
+
+
+def _between(judge: Judge, mixes: Sequence[Mix]) -> tuple[float, float, Assessment | None]:
+    """A size that is accepted, one above it that is not, and what carries the former; None where no size is."""
+    asked = _accepted(judge, mixes, 1.0)
+    risen = judge.limits.least_w is not None
+    most = _accepted(judge, mixes, MOST) if asked is not None or risen else None
+    if most is not None:
+        return MOST, MOST, most
+    if asked is not None:
+        return 1.0, MOST, asked
+    for above, size in pairwise([MOST, *OTHERS, LEAST] if risen else [1.0, LEAST]):
+        best = _accepted(judge, mixes, size)
+        if best is not None:
+            return size, above, best
+    return (1.0 if risen else LEAST), MOST, None
 
 
 def _accepted(judge: Judge, mixes: Sequence[Mix], factor: float) -> Assessment | None:
@@ -79,13 +95,16 @@ def _why(judge: Judge, mixes: Sequence[Mix], factor: float) -> str:
 
 
 def _larger(judge: Judge, factor: float) -> Judge:
-    return replace(judge, scene=judge.scene.scaled(factor), caps=replace(
-        judge.caps, storage_j=judge.caps.storage_j), _raw={}, hasty=True)  # fmt: skip
+    # Twice the accelerators fail twice as often.
+    rates = replace(judge.rates, restarts=judge.rates.restarts * factor)
+    return replace(judge, scene=judge.scene.scaled(factor), rates=rates, _raw={}, hasty=True)
 
 
 def resized(mix: Mix, factor: float) -> Mix:
     """A mix for so many times the accelerators: their ramps add up to the same, storage has its size to be found."""
-    gpu = mix.gpu
+    gpu, start_cap = mix.gpu, mix.start_cap
+    if start_cap is not None:
+        start_cap = replace(start_cap, duration_s=start_cap.duration_s * factor)
     if gpu is not None:
         gpu = replace(gpu, ramp_up_w_per_s=gpu.ramp_up_w_per_s / factor,
                       ramp_down_w_per_s=gpu.ramp_down_w_per_s / factor)  # fmt: skip
@@ -94,7 +113,7 @@ def resized(mix: Mix, factor: float) -> Mix:
                                                 ramp_down_w_per_s=one.ramp_down_w_per_s / factor)
         for one in map(unsized, mix.storage)
     )  # fmt: skip
-    return replace(mix, gpu=gpu, storage=storage)
+    return replace(mix, gpu=gpu, start_cap=start_cap, storage=storage)
 
 
 __all__ = ["MOST", "Size", "largest", "resized"]

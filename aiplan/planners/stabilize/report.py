@@ -106,7 +106,7 @@ def to_report(result: Result, scenario: Scenario[Any], catalog: Catalog) -> Repo
         catalog=Origin("hardware_catalog", catalog.sha256, catalog.version),
         seed=case.site.seed,
         samples=0,
-        lines=tuple(_lines(values, known)),
+        lines=tuple(_lines(values, known, window_s(result))),
         tables=tables(result, waves, seen),
         warnings=(*result.warnings, *_warnings(result)),
         not_modelled=NOT_MODELLED,
@@ -191,32 +191,45 @@ def headline(result: Result, values: dict[str, Cell]) -> str:
     case, chosen = result.case, result.chosen
     peak = float(result.raw.poi.power_w.max()) / 1e6
     job = f"{case.site.accelerators:,.0f} GPUs, {told(peak)} MW at most,"
-    as_it_is = f"As it is {_swing(values)}."
+    swing = _swing(values, window_s(result))
+    as_it_is = f"As it is {swing}."
     if verdict(result) == "undetermined":
-        return f"Whether {job} pass {case.limits.name} cannot be told: {'; '.join(untold(result))}. {as_it_is}"
+        why = ". ".join(one[:1].upper() + one[1:] for one in untold(result))
+        return f"Whether {job} pass {case.limits.name} cannot be told. {why}. {as_it_is}"
     if not result.passes:
         what = "the measures asked" if result.found is None else f"any mix looked at; nearest is {values['mix']}"
         return f"{job} do not pass {case.limits.name} with {what}: {binding(result)}. {as_it_is}"
     if result.plain.feasible and result.found is not None and chosen.annual_usd <= 0:
-        return f"{job} pass {case.limits.name} as they are: {_swing(values)}."
+        return f"{job} pass {case.limits.name} as they are: {swing}."
     how = "with" if result.found is None else "with the cheapest mix found,"
     cost = f"{told(chosen.annual_usd / 1e6)} M USD a year and {chosen.overhead_fraction:.2%} more energy"
     return f"{job} pass {case.limits.name} {how} {values['mix']}: {cost}. {as_it_is}"
 
 
-def _swing(values: dict[str, Cell]) -> str:
+def _swing(values: dict[str, Cell], window_s: float) -> str:
     """The largest line and the steepest ramp of the job as it is."""
     names = ("raw_largest_line_mw", "raw_ramp_up_mw_per_s", "raw_ramp_down_mw_per_s")
     line, *ramps = (value if isinstance(value, float) else None for value in map(values.__getitem__, names))
     steepest = max((one for one in ramps if one is not None), default=None)
     first = "no line can be told" if line is None else f"its largest line is {told(line)} MW"
-    return f"{first} and " + ("no ramp can be told" if steepest is None else f"it ramps at {told(steepest)} MW/s")
+    if steepest is None:
+        return f"{first} and no ramp can be told"
+    return f"{first} and it ramps at {told(steepest)} MW/s over {told(window_s)} s"
 
 
-def _lines(values: dict[str, Cell], known: dict[str, InputRecord]) -> list[Line]:
+def window_s(result: Result) -> float:
+    """The window that ramps of lines and headline are taken over [s]: that of the first ramp limited, or a second."""
+    ramps = result.case.limits.ramps
+    return ramps[0].window_s if ramps else 1.0
+
+
+def _lines(values: dict[str, Cell], known: dict[str, InputRecord], window_s: float) -> list[Line]:
     out = []
     for line, (label, unit, formula, wanted) in LINES.items():
         used = [path for path in known if any(path.startswith(start) for start in wanted)]
+        if label.startswith("Steepest"):
+            what, of = label.split(", ")
+            label = f"{what} over {told(window_s)} s, {of}"
         grade = worst_grade([known[path].grade for path in used])
         sources = tuple(dict.fromkeys(source for path in used for source in known[path].sources))
         out.append(Line(line, label, values[line], unit, grade=grade, sources=sources, formula=formula,
@@ -238,7 +251,7 @@ def _warnings(result: Result) -> list[Warn]:
     if slow:
         late = ", ".join(f"{one.name} follows within {one.response_s * 1e3:g} ms" for one in slow)
         out.append(Warn("W-STABILIZE-RESPONSE", f"{late}; what passes in that time is not in the verdict", "search"))
-    short = [one for one in chosen.storage if one.life_years < case.prices.years]
+    short = [one for one in chosen.storage if "cycle life" in chosen.rejected and one.life_years < case.prices.years]
     out += [Warn("W-STABILIZE-LIFE", f"{one.technology.name} lasts {one.life_years:.3g} years, less than the "
                  f"{case.prices.years:g} it is written off over", "cost.lifetime_years") for one in short]  # fmt: skip
     out += [Warn("W-STABILIZE-UNDETERMINED", why, "simulation") for why in untold(result)]

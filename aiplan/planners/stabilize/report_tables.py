@@ -30,8 +30,8 @@ _OF_MIX = (
     Column("family", "measures", keep=True),
     Column("verdict", "verdict", keep=True),
     Column("annual_cost_musd", "cost", "M USD/year", keep=True),
-    Column("energy_overhead_share", "more energy", keep=True),
-    Column("slowdown_share", "more time"),
+    Column("energy_overhead_share", "+ energy", keep=True),
+    Column("slowdown_share", "+ time"),
     Column("storage_mwh", "storage", "MWh"),
     Column("life_years", "life", "years"),
     Column("breaks", "breaks"),
@@ -166,14 +166,14 @@ def storage_table(result: Result) -> Table:
         Column("level", "where"),
         Column("energy_mwh", "energy", "MWh", keep=True),
         Column("power_mw", "rating", "MW", keep=True),
-        Column("c_rate_per_h", "rating over energy", "1/h"),
-        Column("cycles_per_year", "full cycles", "1/year"),
-        Column("cycle_life_count", "full cycles it lasts"),
+        Column("c_rate_per_h", "rate", "1/h"),
+        Column("cycles_per_year", "cycles", "1/year"),
+        Column("cycle_life_count", "cycle life"),
         Column("life_years", "life", "years", keep=True),
         Column("losses_mwh_per_year", "lost", "MWh/year"),
         Column("saturated_share", "saturated"),
-        Column("least_state_fraction", "least charge"),
-        Column("most_state_fraction", "most charge"),
+        Column("least_state_fraction", "state from"),
+        Column("most_state_fraction", "state to"),
     )
     rows: list[tuple[Cell, ...]] = []
     for one, run in zip(result.chosen.storage, result.run.storage, strict=True):
@@ -218,14 +218,14 @@ def sizes_table(result: Result) -> Table:
         Column("peak_mw", "peak as it is", "MW"),
         Column("annual_cost_musd", "cost", "M USD/year"),
         Column("binding", "what binds", keep=True),
-        Column("mix", "mix"),
+        Column("family", "mix"),
+        Column("storage_mwh", "storage", "MWh"),
     )
     peak = float(result.raw.poi.power_w.max()) / 1e6
     rows = tuple(
         (name, int(size.factor * result.case.site.accelerators), size.factor, size.factor * peak,
          None if size.best is None else size.best.annual_usd / MUSD, reason_words(size.binding) or "nothing looked at",
-         None if size.best is None else
-         mix_words(size.best.mix, result.case.tdp_w, size.factor * result.case.site.accelerators))
+         *((None, None) if size.best is None else (family(size.best.mix), size.best.storage_j / 3.6e9 or None)))
         for name, size in result.sizes.items()
     )  # fmt: skip
     return Table("largest", "The largest job the connection accepts", columns, rows)

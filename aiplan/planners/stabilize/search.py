@@ -8,18 +8,22 @@ from dataclasses import dataclass, replace
 
 from aiplan.planners.stabilize.annual import Episodes
 from aiplan.planners.stabilize.assess import Assessment, Judge
-from aiplan.planners.stabilize.candidates import Options, Slopes, before_storage, slopes, storages
+from aiplan.planners.stabilize.candidates import Options, before_storage, slopes, storages
 from aiplan.planners.stabilize.limits import Finding
 from aiplan.planners.stabilize.mitigation import INFINITE, GpuSmoothing, Mix, Storage
 from aiplan.planners.stabilize.sizing import boundless, is_boundless, sized
+from aiplan.planners.stabilize.words import family
 
 ROUNDS = 6
-"""Times that each setting of the cheapest mix is tried a little higher and lower [1]."""
+"""Times that each setting of a cheap mix is tried a little higher and lower [1]."""
 STEPS = (0.5, 0.8, 0.95, 1.05, 1.25, 2.0)
 """Factors on a setting that are tried [1]."""
 BETTER = 1e-3
 """Saving from which another setting is taken [1]."""
+FAMILIES = 3
+"""Kinds of mix from whose cheapest it is refined [1]: the one that is cheapest on the grid need not be in the end."""
 SAME = 1e-9
+"""Goals this near are equal [1]."""
 
 Progress = Callable[[int, int], None]
 
@@ -47,7 +51,7 @@ class Found:
 
 
 def search(judge: Judge, options: Options, tdp_w: float, progress: Progress | None = None) -> Found:
-    """Look at every mix the options allow, then move the cheapest that passes to where it is cheaper still.
+    """Look at every mix the options allow, then move the cheapest that pass to where they are cheaper still.
 
     Parameters
     ----------
@@ -66,12 +70,9 @@ def search(judge: Judge, options: Options, tdp_w: float, progress: Progress | No
             if progress is not None:
                 progress(len(assessments), len(before) * len(behind))
             assessments.append(assessed(judge, replace(mix, storage=storage)))
-    passing = [one for one in assessments if one.feasible]
-    best = min(passing, key=_cost, default=None)
-    if best is not None:
-        tried = list(refined(judge, best))
-        assessments += tried
-        best = min([best, *(one for one in tried if one.feasible)], key=_cost)
+    for start in starts(assessments):
+        assessments += refined(judge, start)
+    best = min((one for one in assessments if one.feasible), key=_cost, default=None)
     return Found(
         assessments[0], tuple(assessments), best, front(assessments), dict(_reasons(assessments)),
         binding(assessments, best),
@@ -84,6 +85,14 @@ def assessed(judge: Judge, mix: Mix) -> Assessment:
         return judge.judge(mix)
     episodes: Episodes = judge.raw(mix)[1]
     return judge.assess(sized(judge.scene, mix, judge.technologies, episodes, judge.rates, judge.caps.life_years))
+
+
+def starts(assessments: Sequence[Assessment]) -> list[Assessment]:
+    """The cheapest feasible mix of each kind, of the kinds whose cheapest are cheapest."""
+    cheapest: dict[str, Assessment] = {}
+    for one in sorted((one for one in assessments if one.feasible), key=_cost):
+        cheapest.setdefault(family(one.mix), one)
+    return list(cheapest.values())[:FAMILIES]
 
 
 def refined(judge: Judge, start: Assessment) -> Iterator[Assessment]:
@@ -176,4 +185,6 @@ def _objectives(one: Assessment) -> tuple[float, float, float]:
     return one.annual_usd, one.overhead_fraction, one.slowdown_fraction
 
 
-__all__ = ["Found", "Slopes", "assessed", "binding", "front", "limit_words", "reason", "refined", "search", "unsized"]
+__all__ = [
+    "Found", "assessed", "binding", "front", "limit_words", "reason", "refined", "search", "starts", "unsized",
+]  # fmt: skip
