@@ -36,7 +36,8 @@ PINT = {
 }  # fmt: skip
 BASE = {
     "power": "watt", "apparent power": "volt * ampere", "energy": "watt_hour", "time": "second", "money": "USD",
-    "token": "token", "query": "query", "gpu": "gpu", "data": "byte", "compute": "flop / second", "mass": "gram", "volume": "liter",
+    "token": "token", "query": "query", "gpu": "gpu", "data": "byte", "compute": "flop / second", "mass": "gram",
+    "volume": "liter",
     "temperature": "delta_degC", "angle": "degree", "percent": "percent", "length": "meter", "area": "acre",
     "frequency": "hertz", "local money": "local", "temperature difference": "kelvin", "pressure": "pascal",
     "air flow": "foot ** 3 / minute",

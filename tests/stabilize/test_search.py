@@ -303,3 +303,26 @@ def test_what_starts_cost_decides_between_measures(often: float) -> None:
     assert told.best is not None
     assert (told.best.mix.start_cap is None) == bool(often)
     assert told.best.mix.storage
+
+
+def test_where_nothing_limits_ramps_converters_for_part_of_the_swing_do() -> None:
+    """A line of 40 % of the raw one: storage need not take the whole swing."""
+    raw_w = 1000.0 * 2.0 * (HIGH_W - LOW_W) * sin(pi * DUTY) / pi
+    one = judge(WHERE, lines(0.4 * raw_w), caps=CAPS)
+    found = search(one, options(technologies=(SUPERCAP,), levels=("site",), time_constants_s=(3.0,)), TDP_W)
+    assert found.best is not None
+    built = one.judge(found.best.mix)
+    assert built.verdict == "pass"
+    assert built.storage[0].saturated_fraction > 0.0
+    whole = [
+        each for each in found.assessments if each.feasible and each.storage and not each.mix.storage[0].rating_held
+    ]
+    assert found.best.mix.storage[0].rating_held
+    assert found.best.storage_w < 0.7 * min(each.storage_w for each in whole)
+    assert found.best.annual_usd < min(each.annual_usd for each in whole)
+
+
+def test_with_a_ramp_limit_converters_take_the_whole_swing() -> None:
+    one = judge(WHERE, ramps(100e3), caps=CAPS)
+    found = search(one, options(technologies=(SUPERCAP,), levels=("site",), time_constants_s=(3.0,)), TDP_W)
+    assert not any(storage.rating_held for each in found.assessments for storage in each.mix.storage)

@@ -75,7 +75,7 @@ class Assessment:
     Attributes
     ----------
     findings, verdict : by the limits
-    overhead_wh, overhead_fraction : energy that measures add in a year, and over the job's
+    overhead_wh, overhead_fraction : energy that measures add to a year's work, and over the job's
     withheld_fraction, slowdown_fraction : work held back over the job's; with what a filler slows down and what a
         shorter iteration costs, the time that measures add over the job's [1]
     energy_usd, slowdown_usd, storage_usd : parts of a year's cost
@@ -177,6 +177,8 @@ class Judge:
             busy_h = HOURS_PER_YEAR * self.rates.uptime
             beside = mix.secondary.slowdown_fraction * episodes.annual(outcome.beside, self.rates) / busy_h
         slowdown = withheld + beside + period_time
+        # Work that is held back or slowed is done later, at the job's own power.
+        overhead += (withheld + beside) * drawn_wh
         gpu_hours = self.scene.site.accelerators * HOURS_PER_YEAR * self.rates.uptime
         fraction = overhead / drawn_wh
         return Assessment(

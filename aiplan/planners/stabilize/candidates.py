@@ -1,13 +1,13 @@
 """The mixes a search looks at, with rates that fit the limits.
 
-Of what acts in an accelerator (smoothing, software load, cap on start) one at a time, with any schedule, without storage
-and with each.
+Of what acts in an accelerator (smoothing, software load, cap on start) one at a time, with any schedule, without
+storage and with each.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -16,7 +16,7 @@ from aiplan.planners.stabilize.facility import poi_power_w
 from aiplan.planners.stabilize.limits import Limits
 from aiplan.planners.stabilize.mitigation import INFINITE, GpuSmoothing, Level, Mix, SecondaryLoad, StartCap, Storage
 from aiplan.planners.stabilize.scene import Site
-from aiplan.planners.stabilize.sizing import template
+from aiplan.planners.stabilize.sizing import boundless, template
 from aiplan.planners.stabilize.technology import Technology
 
 WITHIN = 0.998
@@ -28,6 +28,8 @@ RETURN_FACTOR = 7.0
 LASTING = 1e6
 """Full cycles from which a technology can take the swing of every iteration [1]: assumed."""
 
+RATING_SHARES = (0.2, 0.4, 0.6)
+"""Ratings of converters over the swing of the site, beside the one that takes all of it [1]."""
 LEVELS: tuple[Level, ...] = ("psu", "rack", "site")
 """In the order in which storage sees the load."""
 
@@ -133,7 +135,7 @@ def storages(options: Options, allowed: Slopes, swing_w: float) -> Iterator[tupl
     slowest = min(allowed.up_w_per_s, allowed.down_w_per_s)
     if slowest < INFINITE and taus and swing_w / (RETURN_FACTOR * slowest) > max(taus):
         taus.append(swing_w / (RETURN_FACTOR * slowest))
-    alone = list(_alone(options, allowed, taus))
+    alone = list(_alone(options, allowed, taus, swing_w))
     yield from ((one,) for one in alone)
     lasting = {one.id for one in options.technologies if one.cycle_life >= LASTING}
     if not taus:
@@ -147,10 +149,20 @@ def storages(options: Options, allowed: Slopes, swing_w: float) -> Iterator[tupl
                            _ramped(slow, slow_level, max(taus), allowed))  # fmt: skip
 
 
-def _alone(options: Options, allowed: Slopes, taus: list[float]) -> Iterator[Storage]:
+def _weaker(storage: Storage, allowed: Slopes, swing_w: float) -> Iterator[Storage]:
+    """The same with converters for part of the swing, which will do where nothing limits ramps."""
+    if min(allowed.up_w_per_s, allowed.down_w_per_s) == INFINITE:
+        units = 1.0 if storage.level == "site" else allowed.gain
+        for share in RATING_SHARES:
+            yield boundless(replace(storage, power_w=share * swing_w / units, rating_held=True))
+
+
+def _alone(options: Options, allowed: Slopes, taus: list[float], swing_w: float) -> Iterator[Storage]:
     for technology in options.technologies:
         for level, tau in product(_levels(technology, options), taus):
             made = _ramped(technology, level, tau, allowed)
+            if technology.energy_j_per_gpu is None:
+                yield from _weaker(made, allowed, swing_w)
             if technology.energy_j_per_gpu is not None:
                 energy = technology.energy_j_per_gpu
                 power = energy / technology.least_duration_s if technology.least_duration_s > 0 else INFINITE

@@ -37,6 +37,8 @@ RAMPS = 1.7
 """Time that a swing at the slowest ramp allowed needs to settle, over its own: accelerators that limit both ramps rise
 only for the time by which compute outlasts the rest [1]."""
 MOST_SETTLE_S = 3600.0
+SETTLING = 5.0
+"""Time constants of storage until its charge has settled [1]; see `storage.buffer`."""
 STEADY_S, MOST_STEADY_S = 240.0, 1200.0
 """Steady state that a run is made longer for where slow ramps would leave none, at least and at most [s]."""
 SAMPLING_HZ = 50.0
@@ -123,7 +125,9 @@ class _Builder:
         ramp_s = min(RAMPS * swing / slowest, MOST_SETTLE_S) if slowest < INFINITE else 0.0
         simulation = inputs.simulation
         idle_s = simulation.idle_s if simulation.idle_s is not None else max(LEAST_IDLE_S, ramp_s)
-        settle_s = simulation.settle_s if simulation.settle_s is not None else max(LEAST_SETTLE_S, ramp_s)
+        charged_s = min(SETTLING * self._longest_s(), simulation.duration_s / 4.0)
+        settled = max(LEAST_SETTLE_S, ramp_s, charged_s)
+        settle_s = simulation.settle_s if simulation.settle_s is not None else settled
         rate = simulation.sampling_hz or max(SAMPLING_HZ, OVER_NYQUIST * _highest(limits))
         facility = inputs.facility
         load = self._value("facility.load_fraction", "peak load of devices over their rating", facility.load_fraction)
@@ -157,6 +161,13 @@ class _Builder:
             prices.years,
         )  # fmt: skip
 
+    def _longest_s(self) -> float:
+        """The longest time constant of storage that is asked for or may be searched [s]."""
+        given = self.inputs.mitigation
+        if given is None:
+            return max(self.inputs.search.time_constants_s, default=0.0)
+        return max((one.time_constant_s.distribution.median for one in given.storage.values()), default=0.0)
+
     def _length_s(self, jobs: list[JobSpec], idle_s: float, settle_s: float) -> float:
         """Length of the run: as asked, or longer where limits ask for ramps that would not leave a steady state."""
         simulation = self.inputs.simulation
@@ -165,7 +176,7 @@ class _Builder:
         before = max(job.start_s + sum(one.duration_s for one in job.start_up) for job in jobs)
         steady = max([STEADY_S, *(min(1.5 * _between_s(job), MOST_STEADY_S) for job in jobs)])
         needed = 2.0 * idle_s + before + settle_s + steady
-        return max(simulation.duration_s, needed) if settle_s > LEAST_SETTLE_S else simulation.duration_s
+        return max(simulation.duration_s, needed) if idle_s > LEAST_IDLE_S else simulation.duration_s
 
     def _value(self, path: str, label: str, quantity: Quantity, high: float = INFINITE) -> float:
         """A number of the scenario, kept with its source; at its median."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from aiplan.planners.stabilize.assess import Assessment, Judge
-from aiplan.planners.stabilize.mitigation import Mix
+from aiplan.planners.stabilize.mitigation import Mix, Storage
 from aiplan.planners.stabilize.search import assessed, reason, unsized
 
 MOST = 64.0
@@ -108,12 +108,16 @@ def resized(mix: Mix, factor: float) -> Mix:
     if gpu is not None:
         gpu = replace(gpu, ramp_up_w_per_s=gpu.ramp_up_w_per_s / factor,
                       ramp_down_w_per_s=gpu.ramp_down_w_per_s / factor)  # fmt: skip
-    storage = tuple(
-        one if one.level == "site" else replace(one, ramp_up_w_per_s=one.ramp_up_w_per_s / factor,
-                                                ramp_down_w_per_s=one.ramp_down_w_per_s / factor)
-        for one in map(unsized, mix.storage)
-    )  # fmt: skip
+    storage = tuple(_stretched(one, factor) for one in map(unsized, mix.storage))
     return replace(mix, gpu=gpu, start_cap=start_cap, storage=storage)
+
+
+def _stretched(storage: Storage, factor: float) -> Storage:
+    """Storage at the site with a rating of its own grows; the ramps of that beside accelerators add up to the same."""
+    if storage.level == "site":
+        return replace(storage, power_w=storage.power_w * factor) if storage.rating_held else storage
+    return replace(storage, ramp_up_w_per_s=storage.ramp_up_w_per_s / factor,
+                   ramp_down_w_per_s=storage.ramp_down_w_per_s / factor)  # fmt: skip
 
 
 __all__ = ["MOST", "Size", "largest", "resized"]

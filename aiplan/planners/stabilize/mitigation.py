@@ -80,6 +80,7 @@ class Storage:
     time_constant_s : of the low-pass filter that makes the set-point; state of charge is led back over 5 of them [s]
     ramp_up_w_per_s, ramp_down_w_per_s : steepest set-point; infinite for none [W/s]
     initial_fraction : state of charge at the beginning, and the one it is led back to [1]
+    rating_held : whether sizing keeps ``power_w``, so that swings beyond it are left to the grid
     """
 
     technology: str
@@ -91,6 +92,7 @@ class Storage:
     ramp_up_w_per_s: float = INFINITE
     ramp_down_w_per_s: float = INFINITE
     initial_fraction: float = 0.5
+    rating_held: bool = False
 
 
 @dataclass(frozen=True, slots=True)

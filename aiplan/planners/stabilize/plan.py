@@ -15,7 +15,7 @@ from aiplan.planners.stabilize.largest import Size, largest
 from aiplan.planners.stabilize.measures import measures
 from aiplan.planners.stabilize.mitigation import Mix
 from aiplan.planners.stabilize.scene import Outcome, Scene
-from aiplan.planners.stabilize.search import Found, Progress, search
+from aiplan.planners.stabilize.search import Found, Progress, search, shortfall
 from aiplan.report.model import Warn
 
 if TYPE_CHECKING:
@@ -97,14 +97,8 @@ def _figures(case: Case, run: Outcome) -> Figures:
 
 
 def nearest(found: Found) -> Assessment:
-    """The mix that comes nearest to passing: the least worst margin of a limit, then the cheapest."""
-
-    def worst(one: Assessment) -> tuple[int, float, float]:
-        margins = [item.margin_fraction for item in one.findings if item.binding and item.margin_fraction is not None]
-        order = {"pass": 0, "undetermined": 1, "fail": 2}[one.verdict]
-        return order, -min(margins, default=0.0), one.annual_usd
-
-    return min(found.assessments, key=worst)
+    """The mix that comes nearest to passing."""
+    return min(found.assessments, key=shortfall)
 
 
 def _sizes(result: Result) -> dict[str, Size]:

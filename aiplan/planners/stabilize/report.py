@@ -44,7 +44,7 @@ LINES: dict[str, tuple[str, str | None, str, tuple[str, ...]]] = {
     "raw_ramp_down_mw_per_s": ("Steepest fall, as it is", "MW/s", "max (P(t) - P(t + w)) / w", JOB),
     "raw_largest_line_mw": ("Largest line, as it is, peak of the sine", "MW", "2 |X| / sum of the Hann window", JOB),
     "raw_largest_line_hz": ("Frequency of the largest line, as it is", "Hz", "peak between bins", JOB),
-    "energy_overhead_share": ("Energy added by measures", None, "a year's energy with over without, less 1",
+    "energy_overhead_share": ("Energy added by measures", None, "a year's energy for the same work, with over without",
                               (*JOB, *MEASURES, *YEAR)),
     "energy_overhead_run_share": ("Energy added in the run itself", None, "its energy with over without, less 1; "
                                   "charge of storage corrected", (*JOB, *MEASURES)),

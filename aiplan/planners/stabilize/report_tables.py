@@ -15,7 +15,7 @@ from aiplan.planners.stabilize.handover import handover_rows
 from aiplan.planners.stabilize.mitigation import INFINITE
 from aiplan.planners.stabilize.periods import periods
 from aiplan.planners.stabilize.plan import Result
-from aiplan.planners.stabilize.search import reason
+from aiplan.planners.stabilize.search import reason, shortfall
 from aiplan.planners.stabilize.wave import Wave, transient
 from aiplan.planners.stabilize.words import family, mix_words, reason_words
 from aiplan.report.model import Axis, Cell, Chart, Column, Series, Table
@@ -90,13 +90,13 @@ def _words(result: Result, one: Assessment) -> str:
 
 
 def families(result: Result) -> list[Assessment]:
-    """The cheapest mix of every kind that passes, or the cheapest that does not; those that pass first."""
+    """The cheapest mix of every kind that passes, or the one that comes nearest; those that pass first."""
     best: dict[str, Assessment] = {}
     for one in result.found.assessments if result.found is not None else (result.plain, result.chosen):
         name = family(one.mix)
-        if name not in best or (not one.feasible, one.annual_usd) < (not best[name].feasible, best[name].annual_usd):
+        if name not in best or shortfall(one) < shortfall(best[name]):
             best[name] = one
-    return sorted(best.values(), key=lambda one: (not one.feasible, one.annual_usd))
+    return sorted(best.values(), key=shortfall)
 
 
 def families_table(result: Result) -> Table:

@@ -123,8 +123,11 @@ def _neighbours(mix: Mix) -> Iterator[Mix]:
             yield replace(mix, secondary=secondary, storage=free)
         for place, storage in enumerate(free):
             if is_boundless(storage):
-                changed = replace(storage, time_constant_s=storage.time_constant_s * factor)
-                yield replace(mix, storage=(*free[:place], changed, *free[place + 1 :]))
+                changed = [replace(storage, time_constant_s=storage.time_constant_s * factor)]
+                if storage.rating_held:
+                    changed.append(replace(storage, power_w=storage.power_w * factor))
+                for one in changed:
+                    yield replace(mix, storage=(*free[:place], one, *free[place + 1 :]))
 
 
 def _ramps(gpu: GpuSmoothing, factor: float) -> GpuSmoothing:
@@ -168,6 +171,13 @@ def reason(one: Assessment) -> str:
     if one.verdict == "undetermined":
         return "undetermined"
     return one.rejected[0] if one.rejected else ""
+
+
+def shortfall(one: Assessment) -> tuple[int, float, float]:
+    """How far a mix is from passing, to rank by: what the limits say, then caps, the worst margin, the cost."""
+    margins = [item.margin_fraction for item in one.findings if item.binding and item.margin_fraction is not None]
+    order = {"pass": 1 if one.rejected else 0, "undetermined": 2, "fail": 3}[one.verdict]
+    return order, -min(margins, default=0.0) if order == 3 else 0.0, one.annual_usd
 
 
 def limit_words(found: Finding) -> str:

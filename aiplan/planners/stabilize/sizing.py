@@ -38,8 +38,9 @@ def template(
 
 
 def boundless(storage: Storage) -> Storage:
-    """The same storage with more energy and power than it can need, half full."""
-    return replace(storage, energy_j=_enough_j(storage), power_w=BOUNDLESS, initial_fraction=0.5)
+    """The same storage with more energy, and unless its rating is held more power, than it can need; half full."""
+    power = storage.power_w if storage.rating_held else BOUNDLESS
+    return replace(storage, energy_j=_enough_j(storage), power_w=power, initial_fraction=0.5)
 
 
 def is_boundless(storage: Storage) -> bool:
@@ -91,7 +92,9 @@ def _cut(stored: Stored, technology: Technology, episodes: Episodes, rates: Rate
     states = [done.state_j for _, _, done in stored.parts]
     below = max(float(state[0] - state.min()) for state in states)
     swing = below + max(float(state.max() - state[0]) for state in states)
-    power = max(float(np.abs(load - done.grid_w).max()) for _, load, done in stored.parts) * (1.0 + SPARE)
+    power = stored.storage.power_w
+    if not stored.storage.rating_held:
+        power = max(float(np.abs(load - done.grid_w).max()) for _, load, done in stored.parts) * (1.0 + SPARE)
     lasting = max(_lasting_j(part, stored.storage, technology, episodes, rates, life_years) for part in stored.parts)
     energy = max(swing * (1.0 + 2.0 * SPARE), lasting, power * technology.least_duration_s)
     # What is spare stands half above and half below what is used.
