@@ -107,7 +107,8 @@ def _legend(heat: HeatMap, found: Shades, width: int, glyphs: Glyphs, say: Say) 
         ends = enumerate(pairwise(edges))
         ranges = [(glyphs.shades[n], f"{low} {glyphs.dash} {high}") for n, (low, high) in ends]
     items: list[list[Piece]] = [[(shorten(say(caption(heat.value)), width, glyphs.more), QUIET)]]
-    return packed(items + [[(shade * 2, COLOR), (f" {text}", "")] for shade, text in ranges], width)
+    told = [(shade * 2, f" {shorten(text, width - 3, glyphs.more)}") for shade, text in ranges]
+    return packed(items + [[(shade, COLOR), (text, "")] for shade, text in told], width)
 
 
 def heat_map(heat: HeatMap, width: int = WIDTH, *, unicode: bool = True) -> Drawing:
