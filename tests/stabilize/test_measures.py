@@ -7,7 +7,7 @@ import pytest
 from aiplan.planners.stabilize.candidates import Options
 from aiplan.planners.stabilize.measures import measures
 from aiplan.planners.stabilize.mitigation import INFINITE, Mix
-from tests.stabilize.golden import SHORT
+from tests.stabilize.golden import DEFAULT, SHORT, answer
 from tests.stabilize.test_case import case
 
 
@@ -121,3 +121,25 @@ def test_one_job_cannot_be_staggered() -> None:
 def test_a_technology_named_twice_is_looked_at_once() -> None:
     found = allowed('search.technologies=["li-ion", "li-ion"]')
     assert [one.id for one in found.technologies] == ["li-ion"]
+
+
+@pytest.mark.parametrize("share", [0.96, 1.0, 1.1])
+def test_a_floor_above_what_the_job_draws_is_answered(share: float) -> None:
+    found = answer(DEFAULT, *SHORT, f"mitigation.gpu.floor_fraction={share}")
+    assert found.line("energy_overhead_share").value > 0.1
+    assert found.table("closed_forms").rows
+
+
+def test_storage_without_a_rating_has_that_of_the_site_at_most() -> None:
+    found = answer(DEFAULT, *SHORT, 'mitigation.storage.a={technology="supercapacitor", level="site", energy_mwh=3, '
+                   "time_constant_s=3}")  # fmt: skip
+    assert found.line("storage_mw").value == pytest.approx(100_000 * (0.95 * 1200 + 350) / 1e6)
+
+
+def test_a_floor_on_accelerators_that_have_none_is_said() -> None:
+    floor = "mitigation.gpu.floor_fraction=0.8"
+    codes = {one.code for one in answer(DEFAULT, *SHORT, 'machine.server="dgx-h100"', floor).warnings}
+    assert "W-STABILIZE-FLOOR" in codes
+    assert "W-STABILIZE-FLOOR" not in {one.code for one in answer(DEFAULT, *SHORT, floor).warnings}
+    hopper = answer(DEFAULT, *SHORT, 'machine.server="dgx-h100"', "cost.gpu_usd_per_h=2")
+    assert not any("GPU" in str(row["family"]) for row in hopper.table("families").records())

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import cache
 from itertools import pairwise
 from math import pi, sin
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from aiplan.planners.stabilize.annual import Rates
 from aiplan.planners.stabilize.assess import Assessment
 from aiplan.planners.stabilize.candidates import Options, before_storage, slopes, storages
-from aiplan.planners.stabilize.limits import Limits
+from aiplan.planners.stabilize.limits import Limits, RampLimit
 from aiplan.planners.stabilize.mitigation import GpuSmoothing, Mix, SecondaryLoad
 from aiplan.planners.stabilize.scene import Site
 from aiplan.planners.stabilize.search import (
@@ -33,6 +34,7 @@ from aiplan.planners.stabilize.search import (
 from aiplan.planners.stabilize.sizing import is_boundless, template
 from aiplan.planners.stabilize.words import family
 from tests.stabilize.sites import (
+    CHECKPOINT_W,
     DUTY,
     FREE,
     HIGH_W,
@@ -326,3 +328,29 @@ def test_with_a_ramp_limit_converters_take_the_whole_swing() -> None:
     one = judge(WHERE, ramps(100e3), caps=CAPS)
     found = search(one, options(technologies=(SUPERCAP,), levels=("site",), time_constants_s=(3.0,)), TDP_W)
     assert not any(storage.rating_held for each in found.assessments for storage in each.mix.storage)
+
+
+@pytest.mark.parametrize("kept", [
+    {"ramps": (RampLimit("", 1e9, 1e9, 1.0),)},
+    {"range_w": 1e9, "range_window_s": 60.0},
+])  # fmt: skip
+def test_a_limit_the_job_keeps_as_it_is_makes_nothing_dearer(kept: dict[str, Any]) -> None:
+    raw_w = 1000.0 * 2.0 * (HIGH_W - LOW_W) * sin(pi * DUTY) / pi
+    wanted = options(technologies=(SUPERCAP,), levels=("site",), time_constants_s=(3.0,))
+    alone, both = (search(judge(WHERE, limits, caps=CAPS), wanted, TDP_W).best
+                   for limits in (lines(0.4 * raw_w), replace(lines(0.4 * raw_w), **kept)))  # fmt: skip
+    assert alone is not None
+    assert both is not None
+    assert both.annual_usd == pytest.approx(alone.annual_usd, rel=1e-9)
+
+
+def test_refined_floors_stay_between_the_job_and_the_options() -> None:
+    """Ramps that only accelerators hold: higher floors would be cheaper, lower ones than its least do nothing."""
+    one = judge(WHERE, ramps(30e3), caps=replace(CAPS, slowdown=0.5, energy_overhead=0.5))
+    most = 0.9 * TDP_W
+    found = search(one, options(floors_w=(0.0, 700.0, most), ramp_factors=(0.0, 0.95)), TDP_W)
+    floors = [
+        each.mix.gpu.floor_w for each in found.assessments if each.mix.gpu is not None and each.mix.gpu.floor_w > 0
+    ]
+    assert max(floors) <= most
+    assert min(floors) > min(LOW_W, CHECKPOINT_W)

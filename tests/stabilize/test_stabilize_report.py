@@ -83,7 +83,8 @@ def test_stable_lines_in_every_format(case: tuple[str, ...]) -> None:
 
 def test_tables_of_a_search_and_of_measures_asked() -> None:
     common = {"limits", "limits_as_it_is", "families", "mixes", "costs", "storage", "largest", "periods",
-              "closed_forms", "handover", "ramps", "lines", "bands", "waveform", "iterations", "spectrum"}  # fmt: skip
+              "settings", "closed_forms", "handover", "ramps", "lines", "bands", "waveform", "iterations",
+              "spectrum"}  # fmt: skip
     assert {table.id for table in answer(*SEARCH).tables} == common | {"front", "refused"}
     assert {table.id for table in answer(*ASKED).tables} == common
     assert {table.id for table in answer(*FAILS).tables} == common - {"storage"} | {"nvml_profile"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aiplan.errors import InputError
+from aiplan.planners.stabilize.figures import figures
+from aiplan.planners.stabilize.limits import Band, Limits
 from aiplan.planners.stabilize.wave_file import Gap, WaveFile, read_wave
+from tests.stabilize.waves import line_w, square
 
 Write = Callable[[str], Path]
 
@@ -125,27 +129,27 @@ def test_gaps_of_both_kinds_are_found_and_bridged(write: Write) -> None:
     text = table(rows=40, row5="10,", row6="12,NaN", row7="14, n/a", row39="78,")
     text = text.replace("40,20\n42,21\n", "")  # rows 20 and 21 are missing altogether
     found = read_wave(write(text))
-    assert found.gaps == (Gap(10.0, 16.0, 3, 3), Gap(40.0, 44.0, 2, 0))
+    assert found.gaps == (Gap(10.0, 16.0, 3, 3), Gap(40.0, 44.0, 2, 0, bridged=True))
     assert (found.trimmed_rows, found.rows, found.wave.power_w.size) == (1, 38, 39)
     assert found.wave.known is not None
-    assert np.flatnonzero(~found.wave.known).tolist() == [5, 6, 7, 20, 21]
-    assert found.gap_share == pytest.approx(5 / 39)
+    assert np.flatnonzero(~found.wave.known).tolist() == [5, 6, 7]
+    assert found.gap_share == pytest.approx(3 / 39)
     assert found.wave.power_w == pytest.approx(1e6 * np.arange(39))  # the straight line is the wave itself here
 
 
 def test_a_jump_of_one_and_a_half_steps_is_no_gap_and_a_longer_one_is(write: Write) -> None:
     before, after = [float(t) for t in range(20)], [float(t) for t in range(40)]
-    for jump, gaps in ((1.5, 0), (1.6, 1), (3.0, 1)):
+    for jump, gaps in ((1.5, 0), (1.6, 1), (3.0, 1), (5.0, 1)):
         found = read_wave(write(of([*before, *(19.0 + jump + t for t in after)])))
         assert len(found.gaps) == gaps, jump
-        assert sum(gap.steps for gap in found.gaps) == (
-            0 if found.wave.known is None else int((~found.wave.known).sum())
-        )
+        unknown = 0 if found.wave.known is None else int((~found.wave.known).sum())
+        assert sum(gap.steps for gap in found.gaps if not gap.bridged) == unknown
+        assert (unknown > 0) == (jump == 5.0)
 
 
 def test_a_server_without_a_value_leaves_a_gap_in_the_sum(write: Write) -> None:
     found = read_wave(write(table("t_s,node_1_w,node_2_w", row4="8,,9")))
-    assert found.gaps == (Gap(8.0, 10.0, 1, 1),)
+    assert found.gaps == (Gap(8.0, 10.0, 1, 1, bridged=True),)
 
 
 @settings(max_examples=60, deadline=None)
@@ -158,7 +162,7 @@ def test_a_server_without_a_value_leaves_a_gap_in_the_sum(write: Write) -> None:
 def test_what_stands_in_the_file_stands_in_the_wave(
     tmp_path_factory: pytest.TempPathFactory, step: float, power: list[float], missing: set[int], empty: bool
 ) -> None:
-    """Every value at its place, every missing one marked, whatever is missing and however."""
+    """Every value at its place, every missing one marked or bridged, whatever is missing and however."""
     power[0] = power[-1] = 1.0
     rows = [f"{step * k:.10g},{'' if k in missing else repr(power[k])}" for k in range(len(power))
             if empty or k not in missing]  # fmt: skip
@@ -166,8 +170,11 @@ def test_what_stands_in_the_file_stands_in_the_wave(
     path.write_text("t_s,x_w\n" + "\n".join(rows) + "\n", encoding="utf-8")
     found: WaveFile = read_wave(path)
     known = found.wave.known if found.wave.known is not None else np.ones(len(power), dtype=bool)
-    assert set(np.flatnonzero(~known).tolist()) == missing
-    assert found.wave.power_w[known].tolist() == [p for k, p in enumerate(power) if k not in missing]
+    there = [k for k in range(len(power)) if k not in missing]
+    long = {k for low, high in pairwise(there) if high - low > 3 for k in range(low + 1, high)}
+    assert set(np.flatnonzero(~known).tolist()) == long
+    assert sum(gap.steps for gap in found.gaps if gap.bridged) == len(missing - long)
+    assert found.wave.power_w[there].tolist() == [power[k] for k in there]
     assert sum(gap.steps for gap in found.gaps) == len(missing)
     assert found.wave.step_s == pytest.approx(step, rel=1e-9)
 
@@ -239,3 +246,52 @@ def test_thousands_of_problems_are_counted_not_listed(write: Write) -> None:
 )
 def test_hostile_files_end_in_an_error(write: Write, text: str) -> None:
     refused(write(text))
+
+
+@pytest.mark.parametrize("empty", [True, False])
+@pytest.mark.parametrize("every", [7, 10])
+def test_a_value_missing_now_and_then_leaves_the_lines(write: Write, every: int, empty: bool) -> None:
+    """Every 7th or 10th value missing: bridged and told, line 1 of a square wave within 1 % of its closed form."""
+    power = square(100e3, 40e3, 0.8, 2.0, 12_000, 0.1)
+    rows = [f"{k / 50:.2f},{'' if k % every == 3 else format(power[k], '.12g')}" for k in range(power.size)
+            if empty or k % every != 3]  # fmt: skip
+    found = read_wave(write("t_s,site_kw\n" + "\n".join(rows)))
+    assert found.wave.known is None
+    assert found.gap_share == 0.0
+    assert len(found.gaps) == 12_000 // every + (12_000 % every > 3)
+    assert all(gap.bridged and gap.steps == 1 for gap in found.gaps)
+    told = figures(found.wave, Limits("x", bands=(Band("b", 0.1, 20.0),)))
+    assert told is not None
+    assert told.steady is not None
+    assert told.steady.line is not None
+    assert told.steady.line.amplitude_w == pytest.approx(line_w(100e6, 40e6, 0.8, 1), rel=0.01)
+
+
+def test_clocks_that_stray_have_no_gaps_but_interruptions_are(write: Write) -> None:
+    """Steps of 10 to 50 ms at random, and 20 ms with +-8 ms of jitter; and 5 s without a value within each."""
+    draw = np.random.Generator(np.random.PCG64(4))
+    random = np.cumsum(draw.uniform(0.01, 0.05, 3_000))
+    jitter = 0.02 * np.arange(3_000) + draw.uniform(-0.008, 0.008, 3_000)
+    for times in (random, jitter):
+        found = read_wave(write(of([f"{t:.6f}" for t in times])))
+        assert (found.gaps, found.wave.known, found.resampled) == ((), None, True)
+        late = times + np.where(np.arange(3_000) < 1_500, 0.0, 5.0)
+        (gap,) = read_wave(write(of([f"{t:.6f}" for t in late]))).gaps
+        assert not gap.bridged
+        assert gap.end_s - gap.start_s == pytest.approx(5.0, abs=0.1)
+
+
+def test_extremes_between_steps_are_kept(write: Write) -> None:
+    """100 MW every second, and 20 values of 500 MW within 0.2 s: the median step is 1 s, and none of them on it."""
+    times = sorted([*(float(t) for t in range(120)), *(60.4 + 0.01 * k for k in range(20))])
+    power = [500e3 if 60.3 < t < 60.7 else 100e3 for t in times]
+    found = read_wave(write(of(times, power)))
+    assert found.wave.power_w.max() < 500e6
+    assert found.extremes is not None
+    assert (found.extremes[0].max(), found.extremes[1].min()) == (500e6, 100e6)
+    assert found.between == 20
+    line = read_wave(write(of([0.0, 0.9, *(float(t) for t in range(2, 30))], [0.0, 0.9, *range(2, 30)])))
+    assert line.extremes is not None
+    for kept in line.extremes:
+        assert kept == pytest.approx(line.wave.power_w)  # a value on the straight line is no extreme
+    assert read_wave(write(of(list(range(20))))).extremes is None

@@ -11,7 +11,7 @@ from aiplan.planners.stabilize.limits import Finding, Limits, Verdict, whole_ver
 from aiplan.planners.stabilize.mitigation import Mix
 from aiplan.planners.stabilize.scene import Outcome, Scene, Stored
 from aiplan.planners.stabilize.sizing import cycles_per_year
-from aiplan.planners.stabilize.storage_cost import annual_usd, capital_usd
+from aiplan.planners.stabilize.storage_cost import capital_usd, storage_annual_usd
 from aiplan.planners.stabilize.technology import Technology
 
 ROUNDING = 1e-9
@@ -209,7 +209,8 @@ class Judge:
         cycles = cycles_per_year(stored, technology, episodes, self.rates)
         life = float(life_years(cycles, technology.cycle_life, technology.calendar_years))
         capital = float(capital_usd(stored.power_w, stored.energy_j, technology.usd_per_w, technology.usd_per_j))
-        yearly = float(annual_usd(capital, self.prices.rate, self.prices.years, technology.upkeep))
+        yearly = float(storage_annual_usd(stored.power_w, stored.energy_j, technology.usd_per_w, technology.usd_per_j,
+                                          self.prices.rate, self.prices.years, life, technology.upkeep))  # fmt: skip
         standby_wh = technology.standby * stored.power_w * HOURS_PER_YEAR
         return StorageFigures(
             technology, stored.storage.level, stored.energy_j, stored.power_w, cycles, life,

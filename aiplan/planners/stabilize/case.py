@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import date
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from aiplan.errors import InputError, Problem
@@ -20,32 +21,23 @@ from aiplan.planners.stabilize.inputs import Job, StabilizeInputs
 from aiplan.planners.stabilize.job_model import Computed, computed_phases
 from aiplan.planners.stabilize.limits import Limits
 from aiplan.planners.stabilize.limits_inputs import to_limits
+from aiplan.planners.stabilize.run_length import between_checkpoints_s, run_length
 from aiplan.planners.stabilize.scene import JobSpec, Site
 from aiplan.planners.stabilize.storage_entries import technology_of
 from aiplan.planners.stabilize.technology import Technology
-from aiplan.planners.stabilize.timeline import Pause, Phase, Schedule, mean_period_s
+from aiplan.planners.stabilize.timeline import Pause, Phase
 from aiplan.report.model import Warn
 
 if TYPE_CHECKING:
     from aiplan.catalog.loader import Catalog
 
-LEAST_IDLE_S = 20.0
-"""Idle before a start and after a stop where a scenario says nothing [s]."""
-LEAST_SETTLE_S = 30.0
-"""Time after a transient before the state is steady, where a scenario says nothing [s]: assumed."""
-RAMPS = 1.7
-"""Time that a swing at the slowest ramp allowed needs to settle, over its own: accelerators that limit both ramps rise
-only for the time by which compute outlasts the rest [1]."""
-MOST_SETTLE_S = 3600.0
-SETTLING = 5.0
-"""Time constants of storage until its charge has settled [1]; see `storage.buffer`."""
-STEADY_S, MOST_STEADY_S = 240.0, 1200.0
-"""Steady state that a run is made longer for where slow ramps would leave none, at least and at most [s]."""
 SAMPLING_HZ = 50.0
 OVER_NYQUIST = 2.5
 """Samples per second over the highest frequency limited [1]."""
 INFINITE = float("inf")
 WH_PER_KWH = 1e3
+SMOOTHING = ("NVIDIA", date(2024, 11, 1))
+"""Maker and day from which accelerators have power smoothing: Blackwell (NVML, group nvmlPowerSmoothing; published)."""
 
 Made = TypeVar("Made")
 
@@ -62,6 +54,7 @@ class Case:
     technologies : storage by name, that of measures included
     rates : how often a year has what the run has once
     rated_w : rating of a server per accelerator [W]
+    smoothing : whether its accelerators are known to hold a floor and ramps
     computed : iterations that were computed, by job
     """
 
@@ -80,6 +73,7 @@ class Case:
     accelerator: str
     server: str
     rated_w: float
+    smoothing: bool
     computed: dict[str, Computed] = field(default_factory=dict)
     warnings: list[Warn] = field(default_factory=list)
 
@@ -116,18 +110,12 @@ class _Builder:
         found = [job for job in jobs if job is not None]
         if self.problems or limits is None or len(found) < len(jobs):
             raise InputError(self.problems)
-        swing = sum(job.accelerators * job.count * (max(one.power_w for one in job.phases) - idle) for job in found)
         peak = sum(job.accelerators * job.count * (max(one.power_w for one in job.phases) + around) for job in found)
         if peak <= 0:
             self._problem("E310", "draw no power at all", "jobs", "give power_fraction, or machine.constant_w")
             raise InputError(self.problems)
-        slowest = _slowest(limits)
-        ramp_s = min(RAMPS * swing / slowest, MOST_SETTLE_S) if slowest < INFINITE else 0.0
         simulation = inputs.simulation
-        idle_s = simulation.idle_s if simulation.idle_s is not None else max(LEAST_IDLE_S, ramp_s)
-        charged_s = min(SETTLING * self._longest_s(), simulation.duration_s / 4.0)
-        settled = max(LEAST_SETTLE_S, ramp_s, charged_s)
-        settle_s = simulation.settle_s if simulation.settle_s is not None else settled
+        run = run_length(inputs, found, limits, idle)
         rate = simulation.sampling_hz or max(SAMPLING_HZ, OVER_NYQUIST * _highest(limits))
         facility = inputs.facility
         load = self._value("facility.load_fraction", "peak load of devices over their rating", facility.load_fraction)
@@ -140,12 +128,13 @@ class _Builder:
             self._value("facility.cooling_time_constant_s", "time constant of cooling",
                         facility.cooling_time_constant_s),
             self._value("facility.other_w", "other load", facility.other_w),
-            1.0 / rate, self._length_s(found, idle_s, settle_s), idle_s, inputs.uncertainty.seed,
+            1.0 / rate, run.duration_s, run.idle_s, inputs.uncertainty.seed,
         )  # fmt: skip
+        smoothing = accelerator.vendor == SMOOTHING[0] and accelerator.released >= SMOOTHING[1]
         return Case(
-            inputs, self.catalog, site, limits, tdp, edpp, settle_s, technologies, prices, self._caps(prices),
-            self._rates(site, interruptions), self.parameters, accelerator.name, entry.name, rated, self.computed,
-            self.warnings,
+            inputs, self.catalog, site, limits, tdp, edpp, run.settle_s, technologies, prices, self._caps(prices),
+            self._rates(site, interruptions), self.parameters, accelerator.name, entry.name, rated, smoothing,
+            self.computed, self.warnings,
         )  # fmt: skip
 
     def _caps(self, prices: Prices) -> Caps:
@@ -161,27 +150,14 @@ class _Builder:
             prices.years,
         )  # fmt: skip
 
-    def _longest_s(self) -> float:
-        """The longest time constant of storage that is asked for or may be searched [s]."""
-        given = self.inputs.mitigation
-        if given is None:
-            return max(self.inputs.search.time_constants_s, default=0.0)
-        return max((one.time_constant_s.distribution.median for one in given.storage.values()), default=0.0)
-
-    def _length_s(self, jobs: list[JobSpec], idle_s: float, settle_s: float) -> float:
-        """Length of the run: as asked, or longer where limits ask for ramps that would not leave a steady state."""
-        simulation = self.inputs.simulation
-        if simulation.idle_s is not None:
-            return simulation.duration_s
-        before = max(job.start_s + sum(one.duration_s for one in job.start_up) for job in jobs)
-        steady = max([STEADY_S, *(min(1.5 * _between_s(job), MOST_STEADY_S) for job in jobs)])
-        needed = 2.0 * idle_s + before + settle_s + steady
-        return max(simulation.duration_s, needed) if idle_s > LEAST_IDLE_S else simulation.duration_s
-
     def _value(self, path: str, label: str, quantity: Quantity, high: float = INFINITE) -> float:
         """A number of the scenario, kept with its source; at its median."""
         self.parameters.add(path, label, quantity, low=0.0, high=high)
         return float(quantity.distribution.median)
+
+    def _optional(self, path: str, label: str, quantity: Quantity | None) -> float:
+        """The same of a number that may be absent, then 0."""
+        return 0.0 if quantity is None else self._value(path, label, quantity)
 
     def _problem(self, code: str, message: str, path: str, hint: str) -> None:
         self.problems.append(Problem(code, f"{path}: {message}", path, hint=hint))
@@ -265,9 +241,9 @@ class _Builder:
         pauses = [self._pause(f"{path}.{kind}", kind, getattr(job, kind), tdp) for kind in ("evaluation", "checkpoint")]
         spec = JobSpec(
             job.accelerators, job.count, phases, scales, pauses[0], pauses[1], start_up, job.start_s,
-            tuple(sorted(job.failures_s)), self._value(f"{path}.restart_s", "wait after a failure", job.restart_s),
-            self._value(f"{path}.jitter_fraction", "jitter of phases", job.jitter_fraction),
-            self._value(f"{path}.skew_s", "skew of nodes", job.skew_s),
+            tuple(sorted(job.failures_s)), self._optional(f"{path}.restart_s", "wait after a failure", job.restart_s),
+            self._optional(f"{path}.jitter_fraction", "jitter of phases", job.jitter_fraction),
+            self._optional(f"{path}.skew_s", "skew of nodes", job.skew_s),
         )  # fmt: skip
         return spec if len(self.problems) == before else None
 
@@ -359,24 +335,8 @@ class _Builder:
         checkpoints = 0.0
         for job in site.jobs:
             if job.checkpoint is not None:
-                checkpoints = max(checkpoints, seconds / _between_s(job))
+                checkpoints = max(checkpoints, seconds / between_checkpoints_s(job))
         return checkpoints
-
-
-def _between_s(job: JobSpec) -> float:
-    """Time from one checkpoint to the next; 0 where there is none [s]."""
-    if job.checkpoint is None:
-        return 0.0
-    schedule = Schedule(job.phases, 1.0, 0.0, evaluation=job.evaluation, checkpoint=job.checkpoint)
-    return job.checkpoint.every_iterations * mean_period_s(schedule)
-
-
-def _slowest(limits: Limits) -> float:
-    """The slowest ramp that a limit asks for [W/s]."""
-    slopes = [slope for one in limits.ramps for slope in (one.up_w_per_s, one.down_w_per_s)]
-    if limits.range_w is not None:
-        slopes.append(limits.range_w / limits.range_window_s)
-    return min(slopes, default=INFINITE)
 
 
 def _highest(limits: Limits) -> float:

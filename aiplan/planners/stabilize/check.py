@@ -11,6 +11,7 @@ from aiplan.planners.stabilize.figures import (
     BandFigure,
     Extreme,
     Figures,
+    RampFigure,
     RegimeFigures,
     figures,
 )
@@ -21,6 +22,8 @@ from aiplan.planners.stabilize.wave import Wave
 
 ROUNDING = 1e-9
 """A value that exceeds what is allowed by less than this share meets it: a ramp that is held to a limit rounds."""
+LEAST_COVERED = 0.9
+"""Share of the time that must have been looked at for a limit to pass; a choice [1]."""
 
 
 def _margin(value: float, allowed: float, least: bool) -> float | None:
@@ -73,14 +76,29 @@ def _ramp_findings(wave: Wave, limits: Limits, told: Figures | None) -> Iterator
         for way, allowed in (("up", limit.up_w_per_s), ("down", limit.down_w_per_s)):
             if math.isinf(allowed):
                 continue
-            seen = [(part.regime, getattr(part.ramps[place], way)) for part in _parts(told)]
-            seen = [(regime, extreme) for regime, extreme in seen if extreme is not None]
-            for regime, extreme in seen:
-                at = (extreme.at_s, None)
-                yield _finding(f"ramp_{way}", limit.name, regime, extreme.value, allowed, unit, at=at)
+            seen = [(part.regime, *_steepest(part.ramps[place], way, allowed)) for part in _parts(told)]
+            seen = [one for one in seen if one[1] is not None or one[2]]
+            for regime, extreme, why in seen:
+                value, at = (None, None) if extreme is None else (extreme.value, extreme.at_s)
+                yield _finding(f"ramp_{way}", limit.name, regime, value, allowed, unit, at=(at, None), why=why)
             if not seen:
                 why = _no_window(wave, limit.window_s)
                 yield _finding(f"ramp_{way}", limit.name, _only(told), None, allowed, unit, why=why)
+
+
+def _steepest(figure: RampFigure, way: str, allowed: float) -> tuple[Extreme | None, str]:
+    """The steepest ramp that is certain, and what a gap may hide: empty where that breaks nothing."""
+    seen: Extreme | None = getattr(figure, way)
+    least: Extreme | None = getattr(figure, f"gap_{way}")
+    jump: Extreme | None = getattr(figure, f"jump_{way}")
+    above = allowed * (1.0 + ROUNDING)
+    if least is not None and least.value > max(above, 0.0 if seen is None else seen.value):
+        return least, f"across a gap: the least that the steepest {figure.window_s:g} s can have been"
+    if jump is not None and jump.value > above * figure.window_s:
+        side = "higher" if way == "up" else "lower"
+        hidden = f"power is {jump.value / 1e6:.4g} MW {side} after the gap at {jump.at_s:g} s than before it"
+        return seen, f"{hidden}; a change of so much within {figure.window_s:g} s would break the limit"
+    return seen, ""
 
 
 def _no_window(wave: Wave, window_s: float) -> str:
@@ -123,7 +141,9 @@ def _level_findings(limits: Limits, told: Figures | None) -> Iterator[Finding]:
             yield Finding("least", "", _only(told), None, limits.least_w, "W", None, "pass", why="the job never runs")
 
 
-def _blind(wave: Wave, band: Band, told: Figures | None, part: RegimeFigures | None) -> tuple[str, bool]:
+def _blind(
+    wave: Wave, band: Band, told: Figures | None, part: RegimeFigures | None, figure: BandFigure | None
+) -> tuple[str, bool]:
     """Why a band is not seen whole, empty where it is; and whether it reaches beyond half the rate."""
     if told is None or part is None:
         return ("no value of the wave is known" if told is None else "the wave has no steady state"), False
@@ -140,6 +160,12 @@ def _blind(wave: Wave, band: Band, told: Figures | None, part: RegimeFigures | N
     elif have < need * (1.0 - WHOLE):
         wants = f"an unbroken stretch of {need:g} s" if math.isfinite(need) else "a lower end above 0 Hz"
         said.append(f"a band from {band.low_hz:g} Hz needs {wants}; the segments are {have:g} s long")
+    elif figure is not None and figure.covered_fraction < LEAST_COVERED:
+        share = f"only {figure.covered_fraction:.0%} of the known {part.regime} time"
+        said.append(
+            f"{share} lies in unbroken stretches of {need:g} s, which a band from {band.low_hz:g} Hz needs; "
+            "gaps break up the rest"
+        )
     return "; ".join(said), high
 
 
@@ -150,8 +176,8 @@ def _band_findings(wave: Wave, limits: Limits, told: Figures | None) -> Iterator
         parts = (None, *parts)
     for place, band in enumerate(limits.bands):
         for part in parts:
-            why, high = _blind(wave, band, told, part)
             figure = None if part is None else part.bands[place]
+            why, high = _blind(wave, band, told, part, figure)
             regime: Regime = "steady" if part is None else part.regime
             binding = regime == "steady" or limits.spectrum_of == "both"
             reference = 0.0 if told is None else told.reference_w
@@ -187,8 +213,11 @@ def _flicker_findings(wave: Wave, limits: Limits, told: Figures | None) -> Itera
     allowed = limits.flicker.pst
     seen = [(part, part.pst) for part in _parts(told) if part.pst is not None]
     for part, pst in seen:
-        finding = _finding("flicker", "", part.regime, pst.value, allowed, "1", at=(pst.at_s, None))
-        if part.pst_block_s < flickers.BLOCK_S * (1.0 - WHOLE):
+        share, why = part.pst_covered_fraction, ""
+        if share < LEAST_COVERED:
+            why = f"only {share:.0%} of the time lies in blocks of {flickers.BLOCK_S:g} s without a gap"
+        finding = _finding("flicker", "", part.regime, pst.value, allowed, "1", at=(pst.at_s, None), why=why)
+        if not why and part.pst_block_s < flickers.BLOCK_S * (1.0 - WHOLE):
             finding = replace(finding, why=f"over a block of {part.pst_block_s:g} s, not {flickers.BLOCK_S:g} s")
         yield finding
     if not seen:
@@ -207,7 +236,8 @@ def check(wave: Wave, limits: Limits, settle_s: float = 30.0) -> tuple[Finding, 
     ``limits.spectrum_of`` is ``both``, in transients. Infinite ramp limits give no finding. A regime that a wave has
     nothing of gives none, but a limit that would thereby be left out is ``undetermined``, with what would decide it
     in ``why``. Where the wave shows only part of what a limit is on, a violation in that part fails, and anything
-    else is undetermined; a share fails only when the wave shows all up to the band's upper end.
+    else is undetermined; a share fails only when the wave shows all up to the band's upper end. So it is where gaps
+    leave less than 90 % of the known time to segments or flicker blocks, or hide a change that could break a ramp.
 
     Parameters
     ----------
@@ -227,3 +257,26 @@ def judge(wave: Wave, limits: Limits, told: Figures | None) -> tuple[Finding, ..
         *_band_findings(wave, limits, told),
         *_flicker_findings(wave, limits, told),
     )
+
+
+def blind_ramps(told: Figures, limits: Limits) -> list[str]:
+    """Ramp limits that pass though power moves by more than they allow within their window, in words.
+
+    A ramp compares two moments a window apart; a swing whose period divides the window is none. Empty for figures that
+    were found with ``only_limited``.
+    """
+    out = []
+    for place, (limit, swing) in enumerate(zip(limits.ramps, told.swings, strict=False)):
+        most = {"up": limit.up_w_per_s, "down": limit.down_w_per_s}
+        allowed = min(most.values()) * limit.window_s * (1.0 + ROUNDING)
+        if swing is None or not swing.value > allowed:
+            continue
+        ends = [(getattr(part.ramps[place], way), most[way]) for part in _parts(told) for way in most]
+        values = [(end.value, bound) for end, bound in ends if end is not None]
+        if values and all(value <= bound * (1.0 + ROUNDING) for value, bound in values):
+            name = f" of {limit.name}" if limit.name else ""
+            steepest = max(value for value, _ in values)
+            apart = f"values {limit.window_s:g} s apart differ by {steepest * limit.window_s / 1e6:.4g} MW at most"
+            moves = f"power moves by {swing.value / 1e6:.4g} MW within {limit.window_s:g} s"
+            out.append(f"ramp{name}: {moves}, though {apart}; only limits on range or lines judge that")
+    return out

@@ -48,7 +48,7 @@ def closed_rows(result: Result) -> Iterator[tuple[Cell, ...]]:
     both = high.power_w + site.constant_w, low.power_w + site.constant_w
     yield ("energy of a floor that leaves nothing, at most", float(largest_overhead_fraction(*both, duty)), None, None)
     gpu = result.chosen.mix.gpu
-    if gpu is not None and gpu.floor_w > low.power_w and gpu.ramp_down_w_per_s == INFINITE:
+    if gpu is not None and low.power_w < gpu.floor_w <= high.power_w and gpu.ramp_down_w_per_s == INFINITE:
         floor = float(floor_overhead_fraction(*both, duty, gpu.floor_w + site.constant_w))
         alone = result.chosen.overhead_fraction if result.chosen.mix == Mix(gpu=gpu) else None
         yield "energy of the floor in steady state; the run's is that of a year", floor, alone, None

@@ -24,6 +24,14 @@ from aiplan.planners.stabilize.spectrum import (
     segment_starts,
     spectra,
 )
+from aiplan.planners.stabilize.stretches import (
+    Across,
+    across_gaps,
+    covered_share,
+    least_steepest,
+    shorter_lengths,
+    starts_in_shorter,
+)
 from aiplan.planners.stabilize.wave import IDLE, RESTART, Flags, Wave, of_kinds
 
 SEGMENT_S, SEGMENT_PERIODS, SEGMENT_SAMPLES = 60.0, 4.0, 2048
@@ -46,11 +54,19 @@ class Extreme:
 
 @dataclass(frozen=True, slots=True)
 class RampFigure:
-    """Steepest rise and fall over a window, both at least 0 [W/s]; None where the wave cannot tell."""
+    """Steepest rise and fall over a window, both at least 0 [W/s]; None where the wave cannot tell.
+
+    ``gap_up`` and ``gap_down``: what the steepest across a gap is at least [W/s]; ``jump_up`` and ``jump_down``: the
+    largest change across one [W], and the moment at which the gap begins; None where there is none.
+    """
 
     window_s: float
     up: Extreme | None
     down: Extreme | None
+    gap_up: Extreme | None = None
+    gap_down: Extreme | None = None
+    jump_up: Extreme | None = None
+    jump_down: Extreme | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +79,7 @@ class BandFigure:
     line : the largest; None where there is none
     rms_w, share_fraction : root mean square [W], and mean square over the variance of the whole wave, transients
         included [1]
+    covered_fraction : share of the known time of this regime in segments that resolve ``low_hz`` [1]
     """
 
     low_hz: float
@@ -70,6 +87,7 @@ class BandFigure:
     line: Line | None
     rms_w: float
     share_fraction: float
+    covered_fraction: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,6 +106,8 @@ class RegimeFigures:
     line : the largest of all, in a limited band or not
     bands : one for each band asked for
     pst, pst_block_s : worst flicker severity [1] as of the block that begins then, and length of a block [s]
+    more : spectra of stretches between gaps that are too short for a segment of ``found``, longest segments first
+    pst_covered_fraction : share of the whole wave's time in blocks without a gap [1]
     """
 
     regime: Regime
@@ -104,6 +124,13 @@ class RegimeFigures:
     bands: tuple[BandFigure | None, ...]
     pst: Extreme | None
     pst_block_s: float
+    more: tuple[Spectra, ...] = ()
+    pst_covered_fraction: float = 1.0
+
+    @property
+    def spectra(self) -> tuple[Spectra, ...]:
+        """All of them, the longest segments first."""
+        return () if self.found is None else (self.found, *self.more)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,6 +144,7 @@ class Figures:
     reference_w : mean power lines are a fraction of: of steady state, or of everything where there is none [W]
     wanted_segment_s : segment length asked for, or that would resolve the lowest band [s]
     steady, transient : None where the wave has nothing of it
+    swings : largest range within each ramp's window, both regimes together [W]; empty with ``only_limited``
     """
 
     mean_w: float
@@ -128,6 +156,7 @@ class Figures:
     wanted_segment_s: float
     steady: RegimeFigures | None
     transient: RegimeFigures | None
+    swings: tuple[Extreme | None, ...] = ()
 
 
 def wanted_segment_s(limits: Limits, step_s: float) -> float:
@@ -141,9 +170,12 @@ def wanted_segment_s(limits: Limits, step_s: float) -> float:
 class _Part:
     """A wave with what the figures of both regimes need."""
 
-    def __init__(self, wave: Wave, limits: Limits, settle_s: float, only_limited: bool) -> None:
+    def __init__(
+        self, wave: Wave, limits: Limits, settle_s: float, only_limited: bool, extremes: tuple[Array, Array] | None
+    ) -> None:
         self.wave, self.limits = wave, limits
         self.power = wave.power_w
+        self.high, self.low = extremes or (self.power, self.power)
         self.known = np.ones(self.power.size, dtype=np.bool_) if wave.known is None else wave.known
         self.gaps = wave.known is not None and not bool(self.known.all())
         self.moved = unsettled(wave, settle_s)
@@ -177,7 +209,12 @@ class _Part:
         """Range within each window, or within the whole record where that is shorter [W]."""
         span = min(self.limits.range_window_s, (self.power.size - 1) * self.wave.step_s)
         wanted = self.with_range and span >= self.wave.step_s * (1.0 - WHOLE)
-        return ranges(self.power, self.wave.step_s, span) if wanted else np.empty(0)
+        return ranges(self.high, self.wave.step_s, span, self.low) if wanted else np.empty(0)
+
+    @cached_property
+    def across(self) -> Across:
+        """Changes of power across gaps."""
+        return across_gaps(self.power, self.known)
 
     @cached_property
     def severities(self) -> tuple[tuple[Extreme, bool], ...]:
@@ -193,6 +230,14 @@ class _Part:
                 pst = flickers.severity(seen[2 * first : 2 * end])
                 out.append((Extreme(pst, wave.start_s + first * wave.step_s), bool(self.moved[first:end].any())))
         return tuple(out)
+
+    @cached_property
+    def severities_share(self) -> float:
+        """Share of the wave's time in blocks without a gap [1]."""
+        seen = np.zeros(self.known.size, dtype=np.bool_)
+        for first, end in flickers.blocks(self.known.size, self.wave.step_s):
+            seen[first:end] |= self.known[first:end].all()
+        return float(seen.mean())
 
     def of(self, regime: Regime, count: int, reach: int) -> Flags:
         """For windows of ``reach`` steps beginning at each of the first ``count``: whether they are of the regime.
@@ -226,8 +271,41 @@ def _ramps(part: _Part, regime: Regime) -> tuple[RampFigure, ...]:
         up, down = part.first_largest(values, allowed), part.first_largest(-values, allowed)
         if up is not None and down is not None:
             up, down = Extreme(max(0.0, up.value), up.at_s), Extreme(max(0.0, down.value), down.at_s)
-        out[window] = RampFigure(window, up, down)
+        out[window] = RampFigure(window, up, down, *_hidden(part, regime, window))
     return tuple(out[window] for window in part.windows)
+
+
+def _hidden(part: _Part, regime: Regime, window_s: float) -> tuple[Extreme | None, ...]:
+    """What a ramp across a gap is at least, rise and fall, and the largest rise and fall across a gap."""
+    if not part.gaps:
+        return ()
+    across = part.across
+    touches = part.touched[across.after + 1] > part.touched[across.before]
+    mine = touches if regime == "transient" else ~touches
+    step = part.wave.step_s
+    rise, fall = least_steepest(part.power, part.known, across, step, window_s)
+
+    def largest(values: Array) -> Extreme | None:
+        allowed = mine & (values > 0.0)
+        if not allowed.any():
+            return None
+        at = int(np.where(allowed, values, -np.inf).argmax())
+        return Extreme(float(values[at]), part.wave.start_s + float(across.before[at] + 1) * step)
+
+    return tuple(largest(values) for values in (rise, fall, across.change_w, -across.change_w))
+
+
+def _swings(part: _Part) -> tuple[Extreme | None, ...]:
+    """Largest range within each ramp's window of which both ends are known."""
+    out = []
+    for window in part.windows:
+        swing = None
+        if part.wave.step_s * (1.0 - WHOLE) <= window:
+            values = ranges(part.high, part.wave.step_s, window, part.low)
+            known = part.known
+            swing = part.first_largest(values, known[: values.size] & known[known.size - values.size :])
+        out.append(swing)
+    return tuple(out)
 
 
 def _range(part: _Part, regime: Regime) -> Extreme | None:
@@ -242,47 +320,67 @@ def _range(part: _Part, regime: Regime) -> Extreme | None:
     return part.first_largest(part.ranges, allowed)
 
 
-def _segments(part: _Part, regime: Regime, wanted_s: float) -> Spectra | None:
-    """Spectra of a regime: of steady stretches, or of the segments of the whole record that touch a transient."""
+def _segments(part: _Part, regime: Regime, here: Flags, wanted_s: float) -> tuple[tuple[Spectra, float], ...]:
+    """Spectra of a regime, longest segments first, and the share of its known time that each is of.
+
+    Of steady stretches, or of the segments of the whole record that touch a transient. Stretches between gaps that are
+    too short for a segment are read in shorter ones, unless the limits name the length.
+    """
     if not part.with_spectrum:
-        return None
-    wave = part.wave
+        return ()
+    wave, fixed = part.wave, part.limits.segment_s is not None
     usable = part.known & ~part.moved if regime == "steady" else part.known
     length, most = round(wanted_s / wave.step_s), longest(usable)
-    if most < length and part.limits.segment_s is not None:
-        return None
+    if most < length and fixed:
+        return ()
     length = min(length, most)
     if length < LEAST_SAMPLES:
-        return None
-    starts = segment_starts(usable, length)
-    if regime == "transient":
-        starts = starts[part.touched[starts + length] > part.touched[starts]]
-    if starts.size == 0:
-        return None
-    return spectra(part.softened, wave.step_s, length * wave.step_s, starts, wave.start_s, part.means)
-
-
-def _bands(part: _Part, found: Spectra | None) -> tuple[BandFigure | None, ...]:
-    out: list[BandFigure | None] = []
-    for band in part.limits.bands:
-        figure = None
-        if found is not None:
-            low = max(band.low_hz, LEAST_PERIODS / found.segment_s * (1.0 - WHOLE))
-            high = min(band.high_hz, 0.5 * part.wave.rate_hz)
-            if low < high:
-                line, rms = largest_line(found, low, high), band_rms_w(found, low, high)
-                counts = part.variance > 0.0 and rms > found.floor_w
-                figure = BandFigure(low, high, line, rms, min(1.0, rms**2 / part.variance) if counts else 0.0)
-        out.append(figure)
+        return ()
+    lengths = [length]
+    if part.gaps and not fixed:
+        lengths += shorter_lengths(length, wave.step_s, [band.low_hz for band in part.limits.bands])
+    out = []
+    for place, size in enumerate(lengths):
+        starts = starts_in_shorter(usable, lengths[place - 1], size) if place else segment_starts(usable, size)
+        if regime == "transient":
+            starts = starts[part.touched[starts + size] > part.touched[starts]]
+        if starts.size:
+            found = spectra(part.softened, wave.step_s, size * wave.step_s, starts, wave.start_s, part.means)
+            out.append((found, covered_share(here, starts, size) if part.gaps else 1.0))
     return tuple(out)
 
 
-def _line(part: _Part, found: Spectra | None) -> Line | None:
-    """The largest line there is, in a band that is limited or not, of what the record resolves."""
-    if found is None:
+def _bands(part: _Part, read: tuple[tuple[Spectra, float], ...]) -> tuple[BandFigure | None, ...]:
+    return tuple(_band(part, read, band.low_hz, band.high_hz) for band in part.limits.bands)
+
+
+def _band(part: _Part, read: tuple[tuple[Spectra, float], ...], low_hz: float, high_hz: float) -> BandFigure | None:
+    """The largest line of all spectra; the mean square of each counts with the time it is of."""
+    high = min(high_hz, 0.5 * part.wave.rate_hz)
+    lines, lowest, covered, squares, time = [], math.inf, 0.0, 0.0, 0.0
+    for found, share in read:
+        resolved = LEAST_PERIODS / found.segment_s * (1.0 - WHOLE)
+        low = max(low_hz, resolved)
+        if low >= high:
+            continue
+        lowest = min(lowest, low)
+        lines.append(largest_line(found, low, high))
+        covered += share if resolved <= lowest else 0.0
+        squares += share * band_rms_w(found, low, high) ** 2
+        time += share
+    if not lines:
         return None
-    half, low = 0.5 * part.wave.rate_hz, LEAST_PERIODS / found.segment_s * (1.0 - WHOLE)
-    return largest_line(found, low, half) if low < half else None
+    line = max((one for one in lines if one is not None), key=lambda one: one.amplitude_w, default=None)
+    rms = math.sqrt(squares / time) if time > 0.0 else 0.0
+    counts = part.variance > 0.0 and rms > read[0][0].floor_w
+    share_fraction = min(1.0, rms**2 / part.variance) if counts else 0.0
+    return BandFigure(lowest, high, line, rms, share_fraction, min(1.0, covered))
+
+
+def _line(part: _Part, read: tuple[tuple[Spectra, float], ...]) -> Line | None:
+    """The largest line there is, in a band that is limited or not, of what the record resolves."""
+    figure = _band(part, read, 0.0, math.inf)
+    return None if figure is None else figure.line
 
 
 def _running(part: _Part, regime: Regime, here: Flags) -> Flags:
@@ -295,12 +393,12 @@ def _running(part: _Part, regime: Regime, here: Flags) -> Flags:
 
 def _regime(part: _Part, regime: Regime, wanted_s: float) -> RegimeFigures | None:
     here = part.known & (part.moved if regime == "transient" else ~part.moved)
-    most, least = part.first_largest(part.power, here), part.first_largest(-part.power, here)
+    most, least = part.first_largest(part.high, here), part.first_largest(-part.low, here)
     if most is None or least is None:
         return None
     values = part.power[here]
-    running = part.first_largest(-part.power, _running(part, regime, here))
-    found = _segments(part, regime, wanted_s)
+    running = part.first_largest(-part.low, _running(part, regime, here))
+    read = _segments(part, regime, here, wanted_s)
     pst = [block for block, moved in part.severities if moved == (regime == "transient")]
     return RegimeFigures(
         regime=regime,
@@ -312,41 +410,51 @@ def _regime(part: _Part, regime: Regime, wanted_s: float) -> RegimeFigures | Non
         least_running=None if running is None else Extreme(-running.value, running.at_s),
         ramps=_ramps(part, regime),
         range_w=_range(part, regime),
-        found=found,
-        line=_line(part, found),
-        bands=_bands(part, found),
+        found=read[0][0] if read else None,
+        line=_line(part, read),
+        bands=_bands(part, read),
         pst=max(pst, key=lambda block: block.value, default=None),
         pst_block_s=min(flickers.BLOCK_S, part.wave.duration_s),
+        more=tuple(found for found, _ in read[1:]),
+        pst_covered_fraction=part.severities_share if part.gaps else 1.0,
     )
 
 
-def figures(wave: Wave, limits: Limits, settle_s: float = 30.0, only_limited: bool = False) -> Figures | None:
+def figures(
+    wave: Wave,
+    limits: Limits,
+    settle_s: float = 30.0,
+    only_limited: bool = False,
+    extremes: tuple[Array, Array] | None = None,
+) -> Figures | None:
     """Figures of a wave over the windows and bands of the limits; None where nothing of it is known.
 
     A ramp or range whose window touches a transient is of the transient; lines and bands of steady state come from
     segments within steady stretches, those of transients from segments of the whole record that touch one. Where the
     limits name no ramp, ramps are given over 1 s and 60 s. Ramps that begin or end in a gap, and segments and flicker
     blocks that hold one, are left out; a range takes a gap for the straight line it is bridged with. With
-    ``only_limited`` nothing is worked out that no limit is on.
+    ``only_limited`` nothing is worked out that no limit is on. ``extremes``, largest and smallest power of each step,
+    shape (N,) each, are what peaks, least powers and ranges are taken from where the wave's values are interpolated.
 
     Raises ValueError where a power is not finite or beyond 1e100 W.
     """
     require(np.abs(wave.power_w).max() <= MOST_POWER_W, "powers must be finite and below 1e100 W")
-    part = _Part(wave, limits, settle_s, only_limited)
+    part = _Part(wave, limits, settle_s, only_limited, extremes)
     known = part.power[part.known] if part.gaps else part.power
     if known.size == 0:
         return None
     wanted_s = wanted_segment_s(limits, wave.step_s)
     steady = _regime(part, "steady", wanted_s)
-    mean, peak = float(known.mean()), float(known.max())
+    mean, peak = float(known.mean()), float(part.high[part.known].max())
     return Figures(
         mean_w=mean,
         sd_w=float(known.std()),
         peak_w=peak,
-        min_w=float(known.min()),
+        min_w=float(part.low[part.known].min()),
         peak_to_mean_ratio=peak / mean if mean > 0.0 else math.inf,
         reference_w=mean if steady is None else steady.mean_w,
         wanted_segment_s=wanted_s,
         steady=steady,
         transient=_regime(part, "transient", wanted_s),
+        swings=() if only_limited else _swings(part),
     )

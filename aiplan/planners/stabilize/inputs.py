@@ -109,12 +109,12 @@ class Job(Section):
     """Start after the first job's."""
     failures_s: Annotated[tuple[Annotated[float, Field(gt=0.0, le=1e6)], ...], Field(strict=False, max_length=50)] = ()
     """Times after its start at which the simulated job fails."""
-    restart_s: quantity(0.0, 1e5)  # type: ignore[valid-type]
-    """How long it stands after a failure."""
-    jitter_fraction: quantity(0.0, 0.5)  # type: ignore[valid-type]
-    """Standard deviation of the length of a phase, over its length."""
-    skew_s: quantity(0.0, 100.0)  # type: ignore[valid-type]
-    """Standard deviation of the times at which nodes begin a phase."""
+    restart_s: quantity(0.0, 1e5) | None = None  # type: ignore[valid-type]
+    """How long it stands after a failure; 0 where absent."""
+    jitter_fraction: quantity(0.0, 0.5) | None = None  # type: ignore[valid-type]
+    """Standard deviation of the length of a phase, over its length; 0 where absent."""
+    skew_s: quantity(0.0, 100.0) | None = None  # type: ignore[valid-type]
+    """Standard deviation of the times at which nodes begin a phase; 0 where absent."""
 
 
 class Facility(Section):
@@ -140,7 +140,7 @@ class Simulation(Section):
     sampling_hz: Annotated[float, Field(ge=0.1, le=10_000.0)] | None = None
     """Steps per second; where absent 50, or more where a limit needs it."""
     idle_s: Annotated[float, Field(ge=0.0, le=86_400.0)] | None = None
-    """Idle before the start and after the stop; where absent what the slowest ramp allowed takes, 20 s at least."""
+    """Idle before the start and after the stop, 20 s where absent; at least what the slowest ramp allowed takes."""
     settle_s: Annotated[float, Field(ge=0.0, le=86_400.0)] | None = None
     """After a transient, before the state is steady; where absent as long as the slowest ramp allowed takes."""
 
@@ -192,8 +192,8 @@ class StorageMeasure(Section):
     energy_j_per_gpu: NonNegative | None = None
     """In place of it, energy for each accelerator."""
     power_w: NonNegative | None = None
-    """Rating of its converters, all together; as much as one discharge in the least time its technology allows where
-    absent."""
+    """Rating of its converters, all together; where absent what empties it in the least time its technology allows, at
+    most what the jobs draw."""
     time_constant_s: quantity(0.0, 1e5)  # type: ignore[valid-type]
     """Of the low-pass filter whose output is what the grid shall see."""
     ramp_up_w_per_s: Positive | None = None
@@ -244,8 +244,8 @@ class Search(Section):
     """Whether jobs of the same kind may be staggered."""
     start_cap: bool = False
     """Whether a cap on power at every start may be part of it."""
-    floor_possible: bool = True
-    """Whether the accelerators can hold a floor and ramps at all (Blackwell and later)."""
+    floor_possible: bool | None = None
+    """Whether the accelerators can hold a floor and ramps at all; where absent those of NVIDIA from Blackwell on."""
     most_energy_overhead_fraction: Fraction
     """The most energy that measures may add, over the job's."""
     most_slowdown_fraction: Fraction

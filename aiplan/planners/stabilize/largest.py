@@ -10,7 +10,7 @@ from aiplan.planners.stabilize.assess import Assessment, Judge
 from aiplan.planners.stabilize.mitigation import Mix, Storage
 from aiplan.planners.stabilize.search import assessed, reason, unsized
 
-MOST = 64.0
+MOST = 1e4
 """Largest site looked at, over the one asked [1]."""
 LEAST = 1e-4
 """Smallest site looked at, over the one asked [1]."""

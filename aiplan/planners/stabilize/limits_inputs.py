@@ -67,7 +67,8 @@ class _Reader:
             found = self.catalog.names("limits").resolve(self.section.preset)
             if found is None:
                 raise InputError(unknown_preset(self.section.preset, self.catalog, "limits.preset"))
-            self.preset, self.name = self.catalog.get("limits", found), found
+            self.preset = self.catalog.get("limits", found)
+            self.name = f"{found}, changed" if self._overridden() else found
         ramps = self._ramps()
         bands = tuple(self._band(name, *pair) for name, pair in _by_name(self.preset.bands, self.section.bands).items())
         limits = Limits(
@@ -86,6 +87,14 @@ class _Reader:
         if self.problems:
             raise InputError(self.problems)
         return limits
+
+    def _overridden(self) -> bool:
+        """Whether a limit of the preset is replaced, not only others added."""
+        named = ("ramps", "bands")
+        both = [name for name in LimitsParameters.model_fields if name not in named]
+        flat = any(getattr(self.section, name) not in (None, getattr(LimitsParameters(), name))
+                   and getattr(self.preset, name) is not None for name in both)  # fmt: skip
+        return flat or any(set(getattr(self.section, name)) & set(getattr(self.preset, name)) for name in named)
 
     def _refuse(self, code: str, path: str, message: str, hint: str) -> None:
         self.problems.append(Problem(code, f"{path} {message}", path, hint=hint))

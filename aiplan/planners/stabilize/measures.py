@@ -102,12 +102,13 @@ class _Measures:
         levels = self._levels("search.software_fractions", search.software_fractions)
         secondary = tuple(SecondaryLoad(level, delay, delay, case.edpp_w, slower) for level in levels if level > 0)
         floors = self._levels("search.floor_fractions", search.floor_fractions)
-        if not search.floor_possible:
+        possible = self.case.smoothing if search.floor_possible is None else search.floor_possible
+        if not possible:
             floors = ()
         several = any(job.count > 1 for job in case.site.jobs)
         named = [case.catalog.resolve("storage", name) for name in search.technologies]
         return Options(
-            floors or (0.0,), (search.ramp_factors if search.floor_possible else ()) or (0.0,), search.hysteresis_s,
+            floors or (0.0,), (search.ramp_factors if possible else ()) or (0.0,), search.hysteresis_s,
             secondary, case.site.idle_w if search.start_cap else None,
             tuple(case.technologies[name] for name in dict.fromkeys(named)), search.levels,
             search.time_constants_s or (0.0,), search.period_factors or (1.0,),
@@ -143,11 +144,12 @@ class _Measures:
             return None
         if given.power_w is not None:
             power = self._value(f"{path}.power_w", "rating of storage", given.power_w)
-        else:
-            power = energy / technology.least_duration_s if technology.least_duration_s > 0 else INFINITE
         peak = max(phase.power_w for job in site.jobs for phase in job.phases) + site.constant_w
         draws = peak * site.accelerators
-        if given.power_w is not None and power > 2.0 * draws:
+        if given.power_w is None:
+            # No more than the job itself draws: a larger rating would never be used.
+            power = min(energy / technology.least_duration_s if technology.least_duration_s > 0 else INFINITE, draws)
+        if power > 2.0 * draws:
             self._problem("E314", f"is rated at {power / 1e6:,.4g} MW, more than twice the {draws / 1e6:,.4g} MW that "
                           "the jobs draw", f"{path}.power_w", "check the unit")  # fmt: skip
         if energy > DAY_S * draws:

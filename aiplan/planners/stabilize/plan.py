@@ -106,7 +106,7 @@ def _sizes(result: Result) -> dict[str, Size]:
     judge, sizes = result.judge, {}
     sizes["as it is"] = largest(judge, [Mix()])
     if result.found is None:
-        sizes["measures asked"] = largest(judge, [result.chosen.mix])
+        sizes["measures asked, resized"] = largest(judge, [result.chosen.mix])
         return sizes
     found = result.found
     good = [*found.front, *([nearest(found)] if not found.front else [])]

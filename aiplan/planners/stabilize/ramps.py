@@ -45,7 +45,7 @@ def ramp(power_w: Array, step_s: float, window_s: float) -> Array:
     return np.asarray((later - power_w[: later.size]) / window_s, dtype=np.float64)
 
 
-def ranges(power_w: Array, step_s: float, window_s: float) -> Array:
+def ranges(power_w: Array, step_s: float, window_s: float, least_w: Array | None = None) -> Array:
     """Largest less smallest power within a window, for every step at which one can begin [W].
 
     Both ends of the window belong to it: the range is never below ``window_s`` times the steepest ramp of the same
@@ -54,7 +54,7 @@ def ranges(power_w: Array, step_s: float, window_s: float) -> Array:
 
     Parameters
     ----------
-    power_w : shape (N,), mean over each step [W]
+    power_w : shape (N,), mean over each step [W]; with ``least_w``, shape (N,), the largest and the smallest of it
     step_s, window_s : [s]
 
     Raises ValueError where the window is shorter than a step.
@@ -69,5 +69,5 @@ def ranges(power_w: Array, step_s: float, window_s: float) -> Array:
     # scipy centres its window: the one that begins at i stands at i + width // 2.
     inside = slice(width // 2, width // 2 + count)
     most = maximum_filter1d(power_w, width, mode="nearest")[inside]
-    least = minimum_filter1d(power_w, width, mode="nearest")[inside]
+    least = minimum_filter1d(power_w if least_w is None else least_w, width, mode="nearest")[inside]
     return np.asarray(most - least, dtype=np.float64)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from aiplan.planners.stabilize.assess import Assessment
 from aiplan.planners.stabilize.check_charts import spectrum_charts, waveform_chart
 from aiplan.planners.stabilize.check_report import figure_values
 from aiplan.planners.stabilize.figures import Figures
-from aiplan.planners.stabilize.largest import MOST
+from aiplan.planners.stabilize.largest import MOST, Size
 from aiplan.planners.stabilize.limits import Limits
 from aiplan.planners.stabilize.plan import Result
 from aiplan.planners.stabilize.report_tables import CLOSE_UP, close_up, front_chart, tables
 from aiplan.planners.stabilize.search import limit_words, reason
-from aiplan.planners.stabilize.wave import Wave
+from aiplan.planners.stabilize.wave import BUSY_KINDS, Wave, of_kinds
 from aiplan.planners.stabilize.words import mix_words, reason_words
 from aiplan.report.model import Cell, InputRecord, Line, Origin, Picture, Report, Warn, worst_grade
 from aiplan.report.numbers import number as told
@@ -64,9 +65,10 @@ LINES: dict[str, tuple[str, str | None, str, tuple[str, ...]]] = {
                         (*JOB, *MEASURES, *YEAR, *COST)),
     "carbon_t_per_year": ("Carbon of the energy added", "t/year", "energy added x carbon of the grid",
                           (*JOB, *MEASURES, *YEAR, "grids.")),
-    "mean_mw": ("Mean power of the run", "MW", "mean over the simulated run, idle ends included", (*JOB, *MEASURES)),
-    "peak_mw": ("Peak power", "MW", "largest mean over a step", (*JOB, *MEASURES)),
-    "least_mw": ("Least power", "MW", "smallest mean over a step", (*JOB, *MEASURES)),
+    "mean_mw": ("Mean power of the run, with measures", "MW", "mean over the simulated run, idle ends included",
+                (*JOB, *MEASURES)),
+    "peak_mw": ("Peak power, with measures", "MW", "largest mean over a step", (*JOB, *MEASURES)),
+    "least_mw": ("Least power, with measures", "MW", "smallest mean over a step", (*JOB, *MEASURES)),
     "largest_job_gpus": ("Largest job accepted, with measures", "GPUs", "the size at which limits or caps break, "
                          "measures growing with it", (*JOB, *LIMITS, *MEASURES, *COST)),
     "largest_job_as_it_is_gpus": ("Largest job accepted, as it is", "GPUs", "the size at which a limit breaks",
@@ -149,9 +151,14 @@ def values_of(result: Result, raw: Figures, run: Figures) -> dict[str, Cell]:
         "capital_cost_usd": sum(one.capital_usd for one in chosen.storage),
         "annual_cost_usd": chosen.annual_usd,
         "carbon_t_per_year": chosen.carbon_g / 1e6 if case.inputs.cost.grid is not None else None,
-        "largest_job_gpus": int(last.factor * case.site.accelerators),
-        "largest_job_as_it_is_gpus": int(result.sizes["as it is"].factor * case.site.accelerators),
+        "largest_job_gpus": _gpus(last, chosen, case.site.accelerators),
+        "largest_job_as_it_is_gpus": _gpus(result.sizes["as it is"], result.plain, case.site.accelerators),
     }  # fmt: skip
+
+
+def _gpus(size: Size, one: Assessment, accelerators: float) -> int | None:
+    """Accelerators of the largest job; None where the limits cannot be told."""
+    return None if one.verdict == "undetermined" else int(size.factor * accelerators)
 
 
 def run_overhead(result: Result) -> float:
@@ -190,20 +197,26 @@ def headline(result: Result, values: dict[str, Cell]) -> str:
     """One sentence a newcomer can quote."""
     case, chosen = result.case, result.chosen
     peak = float(result.raw.poi.power_w.max()) / 1e6
-    job = f"{case.site.accelerators:,.0f} GPUs, {told(peak)} MW at most,"
+    job = f"{case.site.accelerators:,.0f} GPUs, {told(peak)} MW at most as they are,"
     swing = _swing(values, window_s(result))
     as_it_is = f"As it is {swing}."
+    mix = mix_words(chosen.mix, case.tdp_w, case.site.accelerators, ratings=True)
     if verdict(result) == "undetermined":
         why = ". ".join(one[:1].upper() + one[1:] for one in untold(result))
         return f"Whether {job} pass {case.limits.name} cannot be told. {why}. {as_it_is}"
     if not result.passes:
-        what = "the measures asked" if result.found is None else f"any mix looked at; nearest is {values['mix']}"
+        what = "the measures asked" if result.found is None else f"any mix looked at; nearest is {mix}"
+        assert result.raw.poi.kind is not None  # noqa: S101 - what is simulated has kinds
+        busy = of_kinds(result.raw.poi.kind, BUSY_KINDS)
+        mean, most = float(result.raw.poi.power_w[busy].mean()) / 1e6, case.limits.most_w
+        if most is not None and mean > most / 1e6:
+            as_it_is += f" The mean power alone, {told(mean)} MW, is more than the {told(most / 1e6)} MW allowed."
         return f"{job} do not pass {case.limits.name} with {what}: {binding(result)}. {as_it_is}"
     if result.plain.feasible and result.found is not None and chosen.annual_usd <= 0:
         return f"{job} pass {case.limits.name} as they are: {swing}."
     how = "with" if result.found is None else "with the cheapest mix found,"
     cost = f"{told(chosen.annual_usd / 1e6)} M USD a year and {chosen.overhead_fraction:.2%} more energy"
-    return f"{job} pass {case.limits.name} {how} {values['mix']}: {cost}. {as_it_is}"
+    return f"{job} pass {case.limits.name} {how} {mix}: {cost}. {as_it_is}"
 
 
 def _swing(values: dict[str, Cell], window_s: float) -> str:
@@ -255,6 +268,9 @@ def _warnings(result: Result) -> list[Warn]:
     out += [Warn("W-STABILIZE-LIFE", f"{one.technology.name} lasts {one.life_years:.3g} years, less than the "
                  f"{case.prices.years:g} it is written off over", "cost.lifetime_years") for one in short]  # fmt: skip
     out += [Warn("W-STABILIZE-UNDETERMINED", why, "simulation") for why in untold(result)]
+    if chosen.mix.gpu is not None and not case.smoothing:
+        out.append(Warn("W-STABILIZE-FLOOR", f"nothing says that {case.accelerator} can hold a floor or ramps: power "
+                        "smoothing of NVIDIA comes with Blackwell", "machine.server"))  # fmt: skip
     if any(one.factor >= MOST for one in result.sizes.values()):
         out.append(Warn("W-STABILIZE-SIZE", f"no limit binds a job up to {MOST:g} times this one; give "
                         "limits.most_mw for the rating of the connection", "limits.most_w"))  # fmt: skip

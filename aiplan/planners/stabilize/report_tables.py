@@ -16,6 +16,7 @@ from aiplan.planners.stabilize.mitigation import INFINITE
 from aiplan.planners.stabilize.periods import periods
 from aiplan.planners.stabilize.plan import Result
 from aiplan.planners.stabilize.search import reason, shortfall
+from aiplan.planners.stabilize.settings import settings
 from aiplan.planners.stabilize.wave import Wave, transient
 from aiplan.planners.stabilize.words import family, mix_words, reason_words
 from aiplan.report.model import Axis, Cell, Chart, Column, Series, Table
@@ -46,7 +47,7 @@ def tables(result: Result, waves: list[tuple[str, Wave]], told: list[tuple[str, 
         limits_table(result.chosen.findings, "limits", "Limits with measures"),
         limits_table(result.plain.findings, "limits_as_it_is", "Limits without measures"),
         families_table(result), mixes_table(result), front_table(result), costs_table(result), storage_table(result),
-        profile_table(result),
+        profile_table(result), settings_table(result),
         sizes_table(result), refused_table(result), periods_table(result), phases_table(result), closed_table(result),
         handover_table(result), *asides, waveform_table(waves),
         waveform_table(close_up(result, waves), *CLOSE_UP), spectrum_table(told),
@@ -102,7 +103,7 @@ def families(result: Result) -> list[Assessment]:
 def families_table(result: Result) -> Table:
     """The cheapest mix of every kind, against the job as it is."""
     rows = tuple(_of_mix(one) for one in families(result))
-    return Table("families", "Kinds of measure, the cheapest mix of each; --table mixes has their settings", _OF_MIX,
+    return Table("families", "Kinds of measure, the cheapest mix found of each; the three cheapest are tuned", _OF_MIX,
                  rows)  # fmt: skip
 
 
@@ -185,6 +186,14 @@ def storage_table(result: Result) -> Table:
             one.saturated_fraction, float(run.state_j.min()) / full, float(run.state_j.max()) / full,
         ))  # fmt: skip
     return Table("storage", "Storage", columns, tuple(rows))
+
+
+def settings_table(result: Result) -> Table:
+    """The chosen mix as keys of a scenario's [mitigation], to be built again, changed or run with other limits."""
+    columns = (Column("key", "key of a scenario", keep=True), Column("value", "value", keep=True),
+               Column("unit", "unit", keep=True))  # fmt: skip
+    rows = tuple(settings(result.chosen.mix, result.case.tdp_w, result.case.site.accelerators))
+    return Table("settings", "The measures as [mitigation] of a scenario", columns, rows, shown=False)
 
 
 def profile_table(result: Result) -> Table:

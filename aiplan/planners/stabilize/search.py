@@ -9,9 +9,11 @@ from dataclasses import dataclass, replace
 from aiplan.planners.stabilize.annual import Episodes
 from aiplan.planners.stabilize.assess import Assessment, Judge
 from aiplan.planners.stabilize.candidates import Options, before_storage, slopes, storages
-from aiplan.planners.stabilize.limits import Finding
+from aiplan.planners.stabilize.check import check
+from aiplan.planners.stabilize.limits import Finding, Limits
 from aiplan.planners.stabilize.mitigation import INFINITE, GpuSmoothing, Mix, Storage
 from aiplan.planners.stabilize.sizing import boundless, is_boundless, sized
+from aiplan.planners.stabilize.wave import Wave
 from aiplan.planners.stabilize.words import family
 
 ROUNDS = 6
@@ -59,8 +61,8 @@ def search(judge: Judge, options: Options, tdp_w: float, progress: Progress | No
     tdp_w : of an accelerator [W]
     progress : told how many of how many are done
     """
-    allowed = slopes(judge.limits, judge.scene.site)
     plain_run = judge.raw(Mix())[0]
+    allowed = slopes(broken_limits(judge, plain_run.poi), judge.scene.site)
     swing = float(plain_run.poi.power_w.max() - plain_run.poi.power_w.min())
     before = list(before_storage(options, allowed, tdp_w, swing))
     behind = [(), *storages(options, allowed, swing)]
@@ -71,7 +73,7 @@ def search(judge: Judge, options: Options, tdp_w: float, progress: Progress | No
                 progress(len(assessments), len(before) * len(behind))
             assessments.append(assessed(judge, replace(mix, storage=storage)))
     for start in starts(assessments):
-        assessments += refined(judge, start)
+        assessments += refined(judge, start, max(options.floors_w))
     best = min((one for one in assessments if one.feasible), key=_cost, default=None)
     return Found(
         assessments[0], tuple(assessments), best, front(assessments), dict(_reasons(assessments)),
@@ -95,12 +97,28 @@ def starts(assessments: Sequence[Assessment]) -> list[Assessment]:
     return list(cheapest.values())[:FAMILIES]
 
 
-def refined(judge: Judge, start: Assessment) -> Iterator[Assessment]:
-    """Neighbours of a mix, each setting a little higher and lower, from the cheapest so far, until none is cheaper."""
+def broken_limits(judge: Judge, plain: Wave) -> Limits:
+    """The limits without ramps and range that the job keeps as it is: measures need not slow it down for those."""
+    limits = judge.limits
+    found = check(plain, replace(limits, bands=(), flicker=None), judge.settle_s)
+    kept = {(one.limit, one.name) for one in found if one.verdict == "pass"}
+    kept -= {(one.limit, one.name) for one in found if one.verdict != "pass"}
+    ramps = tuple(one for one in limits.ramps if not {("ramp_up", one.name), ("ramp_down", one.name)} <= kept)
+    return replace(limits, ramps=ramps, range_w=None if ("range", "") in kept else limits.range_w)
+
+
+def refined(judge: Judge, start: Assessment, most_floor_w: float = INFINITE) -> Iterator[Assessment]:
+    """Neighbours of a mix, each setting a little higher and lower, from the cheapest so far, until none is cheaper.
+
+    Floors stay between the least a job draws, below which they do nothing, and ``most_floor_w``.
+    """
     best = start
+    pauses = [pause for job in judge.scene.site.jobs for pause in (job.evaluation, job.checkpoint) if pause is not None]
+    parts = [*(job.phases for job in judge.scene.site.jobs), *(pause.phases for pause in pauses)]
+    floors = min(phase.power_w for phases in parts for phase in phases), most_floor_w
     for _ in range(ROUNDS):
         before = best
-        for neighbour in _neighbours(best.mix):
+        for neighbour in _neighbours(best.mix, floors):
             found = assessed(judge, neighbour)
             yield found
             if found.feasible and _cost(found) < _cost(best) * (1.0 - BETTER):
@@ -109,15 +127,18 @@ def refined(judge: Judge, start: Assessment) -> Iterator[Assessment]:
             return
 
 
-def _neighbours(mix: Mix) -> Iterator[Mix]:
+def _neighbours(mix: Mix, floors_w: tuple[float, float]) -> Iterator[Mix]:
     """Mixes with one setting changed; storage is sized anew."""
     free = tuple(unsized(one) for one in mix.storage)
     for factor in STEPS:
         if mix.gpu is not None:
-            if mix.gpu.floor_w > 0:
-                yield replace(mix, gpu=replace(mix.gpu, floor_w=mix.gpu.floor_w * factor), storage=free)
+            floor = min(mix.gpu.floor_w * factor, floors_w[1])
+            if floor > floors_w[0] and floor != mix.gpu.floor_w:
+                yield replace(mix, gpu=replace(mix.gpu, floor_w=floor), storage=free)
             if mix.gpu.ramp_up_w_per_s < INFINITE:
+                fall = mix.gpu.ramp_down_w_per_s * factor
                 yield replace(mix, gpu=_ramps(mix.gpu, factor), storage=free)
+                yield replace(mix, gpu=replace(mix.gpu, ramp_down_w_per_s=fall), storage=free)
         if mix.secondary is not None:
             secondary = replace(mix.secondary, level_w=min(mix.secondary.level_w * factor, mix.secondary.ceiling_w))
             yield replace(mix, secondary=secondary, storage=free)

@@ -1,9 +1,10 @@
 """A measured wave from a CSV: one column of times, one of power or several that are summed.
 
 Times are seconds in ``t_s``, another unit that a name such as ``t_ms`` ends in, or dates in ``time``. The sum is found
-as `aiplan.planners.power.power_trace` finds it. Steps that differ are brought to the median step; cells without a
-value and rows that are missing become gaps: a straight line that is marked as not known. The planner's only reader of
-measured files.
+as `aiplan.planners.power.power_trace` finds it. Steps that differ are brought to the median step, and extremes of the
+values as they are written are kept beside it. Cells without a value and rows that are missing become gaps: a straight
+line that is marked as not known, unless no more than two values are missing. The planner's only reader of measured
+files.
 """
 
 from __future__ import annotations
@@ -30,7 +31,11 @@ MOST_STEPS = 10_000_000
 MOST_GAP_SHARE = 0.5
 """Share of unknown steps above which a file tells too little; a choice [1]."""
 LONGEST_STEP = 1.5
-"""Time between two values, in median steps, above which something is missing; a choice [1]."""
+"""Time between two values, in median steps and in steps that 90 % do not exceed, above which something is missing; a
+choice [1]."""
+USUAL_PERCENT = 90.0
+MOST_BRIDGED = 2
+"""Missing values in a row that a straight line may stand for; a choice [1]."""
 SAME_TIME = 0.05
 """How far times may stray from equal steps and still count as such, in steps: a clock of milliseconds that writes 60
 values a second strays by 0.03; a choice [1]."""
@@ -49,12 +54,14 @@ class Gap:
     start_s, end_s : from the end of the last value before it to the beginning of the first after it [s]
     steps : steps of the wave in it [1]
     empty_rows : rows of the file in it that hold no value; 0 where rows are missing altogether [1]
+    bridged : whether it is so short that the straight line across it counts as known
     """
 
     start_s: float
     end_s: float
     steps: int
     empty_rows: int
+    bridged: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,6 +75,8 @@ class WaveFile:
     rows : of the file; ``trimmed_rows`` without a value were left out at both ends
     resampled : whether steps differed, so that values are interpolated
     begins : date of the first row where the file has dates, else empty
+    extremes : largest and smallest power of each step, shape (N,) each [W], where values are interpolated; else None
+    between : values beyond one a step, which interpolation passes over [1]
     """
 
     wave: Wave
@@ -78,10 +87,12 @@ class WaveFile:
     gaps: tuple[Gap, ...]
     resampled: bool
     begins: str = ""
+    extremes: tuple[Array, Array] | None = None
+    between: int = 0
 
     @property
     def gap_share(self) -> float:
-        """Share of the wave's steps that are not known [1]."""
+        """Share of the wave's steps that are not known; bridged gaps are [1]."""
         return 0.0 if self.wave.known is None else float(np.mean(~self.wave.known))
 
 
@@ -114,9 +125,11 @@ def read_wave(path: Path, column: str = "") -> WaveFile:
         raise InputError(Problem("E303", "shows no power at all: every value is 0", file=table.name,
                                  hint="check the column"))  # fmt: skip
     first, last = int(there[0]), int(there[-1])
-    wave, gaps, resampled = _even(t[first : last + 1], total[first : last + 1], table.name)
-    trimmed = len(table.rows) - (last + 1 - first)
-    return WaveFile(wave, path.name, tuple(names), len(table.rows), trimmed, gaps, resampled, begins)
+    t, total = t[first : last + 1], total[first : last + 1]
+    wave, gaps, resampled = _even(t, total, table.name)
+    extremes, between = _as_written(t, total, wave) if resampled else (None, 0)
+    trimmed = len(table.rows) - total.size
+    return WaveFile(wave, path.name, tuple(names), len(table.rows), trimmed, gaps, resampled, begins, extremes, between)
 
 
 def _columns(table: Rows, column: str) -> tuple[str, list[str]]:
@@ -233,16 +246,37 @@ def _even(t: Array, total: Array, name: str) -> tuple[Wave, tuple[Gap, ...], boo
     known = np.ones(count, dtype=np.bool_)
     gaps = []
     near = SAME_TIME * step
-    for place in np.flatnonzero(np.diff(seen) > LONGEST_STEP * step).tolist():
+    # Of a clock that strays, some steps are long though nothing is missing.
+    usual = step if on_grid is not None else max(step, float(np.percentile(np.diff(t), USUAL_PERCENT)))
+    for place in np.flatnonzero(np.diff(seen) > LONGEST_STEP * usual).tolist():
         low, high = np.searchsorted(grid, (seen[place] + near, seen[place + 1] - near)).tolist()
-        known[low:high] = False
+        bridged = high - low <= MOST_BRIDGED
+        known[low:high] = bridged
         empty = int(there[place + 1] - there[place]) - 1
-        gaps.append(Gap(float(seen[place]) + step, float(seen[place + 1]), high - low, empty))
-    if (share := float(np.mean(~known))) > MOST_GAP_SHARE:
-        message = f"is {share:.0%} gaps: {int(np.sum(known)):,} of {count:,} steps of {step:g} s have a value"
+        gaps.append(Gap(float(seen[place]) + step, float(seen[place + 1]), high - low, empty, bridged))
+    missing = sum(gap.steps for gap in gaps)
+    if (share := missing / count) > MOST_GAP_SHARE:
+        message = f"is {share:.0%} gaps: {count - missing:,} of {count:,} steps of {step:g} s have a value"
         raise InputError(Problem("E304", message, file=name, hint="cut the file where its gaps are"))
-    wave = Wave(value, step, float(at[0]), None, known if gaps else None)
+    wave = Wave(value, step, float(at[0]), None, None if known.all() else known)
     return wave, tuple(gaps), on_grid is None
+
+
+def _as_written(t: Array, total: Array, wave: Wave) -> tuple[tuple[Array, Array], int]:
+    """Largest and smallest power of each step, values between steps included, and values beyond one a step.
+
+    A value between two steps counts, for the nearer one, where it lies outside of both.
+    """
+    there = ~np.isnan(total)
+    value = total[there]
+    place = np.clip((t[there] - wave.start_s) / wave.step_s, 0, wave.power_w.size - 1)
+    nearest = np.rint(place).astype(np.intp)
+    ends = wave.power_w[np.stack((np.floor(place), np.ceil(place))).astype(np.intp)]
+    most, least = wave.power_w.copy(), wave.power_w.copy()
+    above, below = value > ends.max(axis=0), value < ends.min(axis=0)
+    np.maximum.at(most, nearest[above], value[above])
+    np.minimum.at(least, nearest[below], value[below])
+    return (most, least), int(value.size - np.unique(nearest).size)
 
 
 def _step(t: Array) -> tuple[float, Array | None]:

@@ -14,8 +14,8 @@ _CAPS = {
 }
 
 
-def mix_words(mix: Mix, tdp_w: float, accelerators: float) -> str:
-    """A mix in one line."""
+def mix_words(mix: Mix, tdp_w: float, accelerators: float, *, ratings: bool = False) -> str:
+    """A mix in one line; with the ratings of converters where asked."""
     parts: list[str] = []
     if mix.period_factor != 1.0:
         parts.append(f"iterations {mix.period_factor:g} times as long")
@@ -32,16 +32,17 @@ def mix_words(mix: Mix, tdp_w: float, accelerators: float) -> str:
         if min(mix.gpu.ramp_up_w_per_s, mix.gpu.ramp_down_w_per_s) < INFINITE:
             gpu.append(f"ramps of {mix.gpu.ramp_up_w_per_s:.3g} up and {mix.gpu.ramp_down_w_per_s:.3g} W/s down")
         parts.append("GPU " + ", ".join(gpu) if gpu else "GPU smoothing without settings")
-    parts += [storage_words(one, accelerators) for one in mix.storage]
+    parts += [storage_words(one, accelerators, ratings=ratings) for one in mix.storage]
     return "; ".join(parts) or NOTHING
 
 
-def storage_words(storage: Storage, accelerators: float) -> str:
+def storage_words(storage: Storage, accelerators: float, *, ratings: bool = False) -> str:
     """A storage in a few words; its size is that of all units."""
     count = 1.0 if storage.level == "site" else accelerators
-    energy = storage.energy_j * count / 3.6e9
+    energy, power = storage.energy_j * count / 3.6e9, storage.power_w * count / 1e6
     where = {"psu": "in power supplies", "rack": "in racks", "site": "at the site"}[storage.level]
-    return f"{storage.technology} of {energy:.3g} MWh {where}"
+    rated = f" and {power:.3g} MW" if ratings else ""
+    return f"{storage.technology} of {energy:.3g} MWh{rated} {where}"
 
 
 def reason_words(reason: str) -> str:
