@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aiplan.planners.arrays import Array
-from aiplan.planners.stabilize.check import check
+from aiplan.planners.stabilize.check import blind_ramps, check, judge
 from aiplan.planners.stabilize.figures import RegimeFigures, figures
 from aiplan.planners.stabilize.limits import Band, Finding, Flicker, Limits, RampLimit, whole_verdict
 from aiplan.planners.stabilize.regimes import unsettled
@@ -436,3 +436,124 @@ def test_check_of_ten_minutes_is_fast() -> None:
         check(noisy, LIMITS)
         spent.append(time.perf_counter() - begin)
     assert min(spent) < 0.04
+
+
+def gappy(power: Array, length: int, every: int = 2_000, first: int = 3_200) -> Wave:
+    """Gaps of ``length`` steps, one every ``every``; what is in them is a straight line."""
+    known = np.ones(power.size, dtype=np.bool_)
+    for start in range(first, power.size - length, every):
+        known[start : start + length] = False
+    at = np.arange(power.size)
+    return Wave(np.interp(at, at[known], power[known]), 0.02, known=known)
+
+
+def test_lines_in_stretches_shorter_than_a_segment_fail() -> None:
+    """64 s flat, then 176 s of 100 and 40 MW at 0.5 Hz with a gap of 1.5 s every 40 s; a segment wants 60 s."""
+    power = np.concatenate((np.full(3_200, 88e6), square(HIGH, LOW, 0.8, 2.0, 8_800)))
+    line = line_w(HIGH, LOW, 0.8, 1)
+    for low in (0.1, 0.02):  # 30 s resolve the first; no stretch resolves the second
+        (found,) = check(gappy(power, 75), Limits("x", bands=(Band("b", low, 20.0, line_w=5e6),)))
+        assert (found.regime, found.verdict) == ("steady", "fail")
+        assert found.value == pytest.approx(line, rel=0.05)
+        assert found.at_hz == pytest.approx(0.5, abs=0.01)
+        assert found.at_s is not None
+        assert found.at_s >= 64.0
+
+
+def test_time_that_no_segment_is_of_is_undetermined() -> None:
+    wave = gappy(np.full(12_000, 88e6), 75)
+    known_s = 0.02 * float(np.count_nonzero(wave.known))
+    (found,) = check(wave, Limits("x", bands=(Band("b", 0.05, 20.0, line_w=5e6),)))  # needs 60 s
+    assert found.verdict == "undetermined"
+    assert f"only {64 / known_s:.0%} of the known steady time" in found.why
+    (found,) = check(wave, Limits("x", bands=(Band("b", 0.1, 20.0, line_w=5e6),)))  # needs 30 s, all but none have them
+    assert found.verdict == "pass"
+
+
+@pytest.mark.parametrize("length", [49, 51, 75, 124, 1_000])
+@pytest.mark.parametrize(("limit", "verdict"), [(1.01, "pass"), (0.99, "unsure"), (0.2, "unsure"), (0.01, "fail")])
+def test_a_jump_within_a_gap(length: int, limit: float, verdict: str) -> None:
+    """60 MW over a gap: at most 60 MW/s over 1 s, at least 60 MW over the whole windows that span the gap."""
+    power = np.where(np.arange(6_000) < 3_000, LOW, HIGH)
+    known = np.ones(6_000, dtype=np.bool_)
+    known[3_000 : 3_000 + length] = False
+    line = np.where(known, power, LOW + (HIGH - LOW) * (np.arange(6_000) - 2_999) / (length + 1))
+    for sign, way in ((1.0, "up"), (-1.0, "down")):
+        wave = Wave(100e6 + sign * line, 0.02, known=known)
+        limits = Limits("x", (RampLimit("r", 60e6 * limit, 60e6 * limit, 1.0),))
+        found = of(check(wave, limits), f"ramp_{way}", "r")
+        windows = math.ceil((length + 1) / 50)
+        certain = 1.0 / windows > limit
+        assert found.verdict == ("fail" if certain else "pass" if verdict == "pass" else "undetermined")
+        if certain:
+            assert found.value == pytest.approx(60e6 / windows)
+        other = of(check(wave, limits), f"ramp_{'down' if way == 'up' else 'up'}", "r")
+        assert other.verdict == "pass"
+        if found.verdict == "undetermined":
+            assert "60 MW" in found.why
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(3, 400), st.floats(0.04, 4.0))
+def test_what_is_told_of_a_gap_is_never_above_the_truth(seed: int, length: int, window_s: float) -> None:
+    """A random walk with a gap: a ramp that fails although the gap hides it does so in the whole walk, too."""
+    walk = 50e6 + np.cumsum(np.random.default_rng(seed).normal(0.0, 1e6, 1_000))
+    known = np.ones(1_000, dtype=np.bool_)
+    known[300 : 300 + length] = False
+    limits = Limits("x", (RampLimit("r", 1.0, 1.0, window_s),))
+    at = np.arange(1_000)
+    seen = check(Wave(np.interp(at, at[known], walk[known]), 0.02, known=known), limits)
+    whole = check(Wave(walk, 0.02), limits)
+    for way in ("ramp_up", "ramp_down"):
+        told = max(one.value for one in seen if one.limit == way and one.value is not None)
+        assert told <= max(one.value for one in whole if one.limit == way and one.value is not None) * (1 + 1e-9)
+
+
+def test_flicker_that_gaps_hide_is_undetermined() -> None:
+    limits = Limits("x", flicker=Flicker(1.0, 5e9))
+    calm, known = np.full(150_000, 50e6), np.ones(150_000, dtype=np.bool_)
+    assert of(check(Wave(calm, 0.02), limits), "flicker").verdict == "pass"
+    known[40_000:40_100] = False  # one of five blocks
+    (found,) = check(Wave(calm, 0.02, known=known), limits)
+    assert (found.verdict, found.value) == ("undetermined", 0.0)
+    assert "only 80% of the time" in found.why
+    calm[:30_000] = square(HIGH, LOW, 0.5, 0.2, 30_000)
+    assert "fail" in {
+        one.verdict for one in check(Wave(calm, 0.02, known=known), replace(limits, flicker=Flicker(0.5, 2e9)))
+    }
+
+
+def test_extremes_beside_the_wave_are_judged() -> None:
+    """A peak and a dip between steps count for most, least and range, and for nothing else."""
+    flat = np.full(600, 100e6)
+    most, least = flat.copy(), flat.copy()
+    most[300], least[310] = 500e6, 20e6
+    limits = Limits("x", (RampLimit("r", 1e6, 1e6, 1.0),), 200e6, 60.0, 200e6, 50e6)
+    told = figures(Wave(flat, 1.0), limits, extremes=(most, least))
+    assert told is not None
+    assert (told.peak_w, told.min_w, told.mean_w) == (500e6, 20e6, 100e6)
+    found = {one.limit: (one.verdict, one.value) for one in judge(Wave(flat, 1.0), limits, told)}
+    assert found == {
+        "ramp_up": ("pass", 0.0), "ramp_down": ("pass", 0.0), "range": ("fail", 480e6), "most": ("fail", 500e6),
+        "least": ("fail", 20e6),
+    }  # fmt: skip
+
+
+def test_ramps_that_are_blind_are_told() -> None:
+    """A swing of 60 MW whose period divides the window reads 0 MW/s."""
+    wave = Wave(square(HIGH, LOW, 0.5, 1.0, 6_000), 0.02)
+    for limit, said in ((10e6, 1), (59e6, 1), (61e6, 0)):
+        limits = Limits("x", (RampLimit("r", limit, math.inf, 1.0),))
+        told = figures(wave, limits)
+        assert told is not None
+        assert {one.verdict for one in judge(wave, limits, told)} == {"pass"}
+        texts = blind_ramps(told, limits)
+        assert len(texts) == said
+        assert all("ramp of r: power moves by 60 MW within 1 s" in text for text in texts)
+    broken = Limits("x", (RampLimit("r", 10e6, 10e6, 0.75),))
+    told = figures(wave, broken)
+    assert told is not None
+    assert blind_ramps(told, broken) == []  # it fails, so that nothing is hidden
+    limited = figures(wave, limits, only_limited=True)
+    assert limited is not None
+    assert blind_ramps(limited, Limits("x", (RampLimit("r", 1.0, 1.0, 1.0),))) == []

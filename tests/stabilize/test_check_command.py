@@ -275,6 +275,66 @@ def test_the_same_input_gives_the_same_bytes(save: Save) -> None:
     assert json.loads(other)["scenario"]["sha256"] != json.loads(run(*arguments).out)["scenario"]["sha256"]
 
 
+def test_bridged_gaps_are_reported_and_judged(save: Save) -> None:
+    outcome, found = check(save(gone=(9, 100, 101, *range(300, 310))), "reference-a")
+    assert [(gap["steps"], gap["bridged"]) for gap in found["tables"]["gaps"]] == [(1, True), (2, True), (10, False)]
+    assert "3 gaps, 2 of them (0.05% of the time) bridged: 2 values missing at most" in outcome.err
+    assert "the other 1, 0.17% of the time, the longest 0.5 s: what happened in them is not judged" in outcome.err
+    assert values(found)["gap_share"] == pytest.approx(10 / 6_000)
+
+
+def test_the_longest_gaps_are_listed_where_there_are_many(save: Save) -> None:
+    gone = (*range(3, 5_000, 10), 4_994, 4_995, 4_996)
+    outcome = run("stabilize", "check", str(save(gone=gone)), "--limits", "reference-a", "--format", "json")
+    rows = json.loads(outcome.out)["tables"]["gaps"]
+    assert "500 gaps, 499 of them (" in outcome.err
+    assert len(rows) == 200
+    assert sum(not row["bridged"] for row in rows) == 1
+    assert [row["start_s"] for row in rows] == sorted(row["start_s"] for row in rows)
+
+
+def test_strict_makes_undetermined_a_failure(save: Save, tmp_path: Path) -> None:
+    outcome, found = check(save(), "torsional", "--strict")
+    assert (outcome.code, values(found)["verdict"]) == (3, "undetermined")
+    assert "error[E325]: wave.csv does not tell whether every limit is kept" in outcome.err
+    assert check(save(), limits_file(tmp_path, "most_mw = 60"), "--strict")[0].code == 0
+    assert "E305" in check(save(), limits_file(tmp_path, "most_mw = 51"), "--strict")[0].err
+
+
+def test_lines_in_transients_do_not_pass_in_silence(save: Save, tmp_path: Path) -> None:
+    """Oscillation at both ends around a flat middle is read as a start and a stop."""
+    t = np.arange(6_000) / RATE
+    power = np.where((t < 60) | (t >= 240), np.where(t % 2 < 1.6, 100.0, 40.0), 88.0)
+    outcome, found = check(save(power), limits_file(tmp_path, f"{BAND}line_mw = 3"))
+    assert (outcome.code, values(found)["verdict"]) == (0, "pass")
+    (warning,) = [line for line in outcome.err.splitlines() if "W-STABILIZE-TRANSIENT" in line]
+    assert "broken in transients, where it does not count: line of all, transient: " in warning
+    assert "3 allowed, at 0." in warning
+    (row,) = [row for row in found["tables"]["limits"] if row["regime"] == "transient"]
+    assert (row["verdict"], row["counts"], row["at_s"]) == ("fail", False, 0.0)
+    assert row["at_hz"] == pytest.approx(0.5, abs=0.005)
+    assert 3.0 < row["value"] < 22.45  # a segment of 102 s holds 60 s of it
+
+
+def test_a_ramp_that_sees_nothing_is_told(save: Save, tmp_path: Path) -> None:
+    power = 50.0 + 10.0 * np.sign(np.sin(2 * np.pi * (np.arange(6_000) + 0.5) / RATE))
+    outcome, found = check(save(power), limits_file(tmp_path, "ramp_up_mw_per_s = 5\nramp_down_mw_per_s = 5"))
+    assert (outcome.code, values(found)["ramp_up_mw_per_s"]) == (0, 0.0)
+    assert "warning[W-STABILIZE-WINDOW]: ramp: power moves by 20 MW within 1 s" in outcome.err
+
+
+def test_bursts_between_steps_break_what_they_break(tmp_path: Path) -> None:
+    """100 MW every second, and 20 values of 500 MW at 10 ms, against a rating of 200 MW."""
+    times = sorted([*(float(t) for t in range(240)), *(120.4 + 0.01 * k for k in range(20))])
+    path = tmp_path / "burst.csv"
+    rows = [f"{t:.2f},{500 if 120.3 < t < 120.7 else 100}" for t in times]
+    path.write_text("t_s,site_mw\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    outcome, found = check(path, limits_file(tmp_path, "most_mw = 200"))
+    assert (outcome.code, values(found)["peak_mw"]) == (3, 500.0)
+    assert "20 of 260 values fall between steps of 1 s" in outcome.err
+    assert "E305" in outcome.err
+
+
 # ---- parts that the planner's own report takes ----
 
 
@@ -326,6 +386,16 @@ def test_a_table_of_findings_is_in_megawatts() -> None:
 
 def test_codes_are_documented(root: Path) -> None:
     page = (root / "docs" / "errors.md").read_text(encoding="utf-8")
-    codes = ["E300", *(f"E30{n}" for n in range(2, 10))]
-    for code in (*codes, *(f"W-STABILIZE-{word}" for word in ("GAPS", "MEDIAN", "SHARE", "UNTOLD"))):
+    codes = ["E300", "E325", *(f"E30{n}" for n in range(2, 10))]
+    for code in (
+        *codes,
+        *(f"W-STABILIZE-{word}" for word in ("GAPS", "MEDIAN", "RESAMPLED", "SHARE", "TRANSIENT", "UNTOLD", "WINDOW")),
+    ):
         assert f"| `{code}` |" in page
+
+
+def test_a_line_that_several_spectra_show_is_listed_once(save: Save) -> None:
+    """100 s, a gap, then stretches too short for a segment of 102 s: one line at 0.5 Hz, whatever it was read in."""
+    gone = tuple(row for start in (2_400, 3_500, 4_600) for row in range(start, start + 10))
+    lines = check(save(gone=gone), "reference-a")[1]["tables"]["lines"]
+    assert [row["line_hz"] for row in lines if row["line_mw"] > 1.0] == pytest.approx([0.5], abs=1e-3)

@@ -75,6 +75,7 @@ def test_the_measured_run_reads_unchanged(shared_data: Path) -> None:
         ("t_s,poi_mw,temperature_c", ("poi_mw",), 1e6),
         ("t_s,node_1_w,node_2_kw", ("node_1_w", "node_2_kw"), 1001.0),
         ("t_s,total_gw,node_1_w", ("total_gw",), 1e9),
+        ("t_s,node1_mw,node2_mw,node_temperature_c", ("node1_mw", "node2_mw"), 2e6),
     ],
 )
 def test_columns_and_units(write: Write, header: str, columns: tuple[str, ...], watts: float) -> None:
@@ -295,3 +296,20 @@ def test_extremes_between_steps_are_kept(write: Write) -> None:
     for kept in line.extremes:
         assert kept == pytest.approx(line.wave.power_w)  # a value on the straight line is no extreme
     assert read_wave(write(of(list(range(20))))).extremes is None
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (table().replace(",", ";"), "looks separated by semicolons"),
+        (table(step=0.5).replace(",", ";").replace(".", ","), "looks separated by semicolons"),
+        (table().replace(",", "\t"), "looks separated by tabs"),
+        (table("t_s,power_mw", row3="6,-100"), "power_mw must not be negative, got -100 MW"),
+        (table("t_s,power_mw", row3="6,2e6"), "power_mw must be at most 1e+06 MW, got 2e+06 MW"),
+        (table("t_s,server_a_mw,server_b_mw"), "end in a number before the unit, such as node_01_mw"),
+        (table("t_s,node1_mw,rack2_mw"), "several columns may be the sum: node1_mw, rack2_mw"),
+        (table("t_s,node1_mw,site_mw"), "several columns may be the sum: node1_mw, site_mw"),
+    ],
+)
+def test_messages_help(write: Write, text: str, says: str) -> None:
+    assert says in " ".join(refused(write(text)).value.render().split())

@@ -94,7 +94,8 @@ def _steepest(figure: RampFigure, way: str, allowed: float) -> tuple[Extreme | N
     above = allowed * (1.0 + ROUNDING)
     if least is not None and least.value > max(above, 0.0 if seen is None else seen.value):
         return least, f"across a gap: the least that the steepest {figure.window_s:g} s can have been"
-    if jump is not None and jump.value > above * figure.window_s:
+    broken = seen is not None and seen.value > above
+    if not broken and jump is not None and jump.value > above * figure.window_s:
         side = "higher" if way == "up" else "lower"
         hidden = f"power is {jump.value / 1e6:.4g} MW {side} after the gap at {jump.at_s:g} s than before it"
         return seen, f"{hidden}; a change of so much within {figure.window_s:g} s would break the limit"

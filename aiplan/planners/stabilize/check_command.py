@@ -56,11 +56,13 @@ def check(
     table: TableOption = None,
     catalog: CatalogOption = None,
     explain: ExplainOption = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 3, too, where a limit cannot be told.")] = False,
     force: ForceOption = False,
     stamp: StampOption = False,
 ) -> None:  # fmt: skip
     """Hold a measured wave of power to the limits of a connection: ramps, range, lines, bands and flicker, limit by
-    limit with margin, moment and frequency. Exit code 3 where one is broken; what the file cannot tell is said.
+    limit with margin, moment and frequency. Exit code 3 where one is broken; what the file cannot tell is said, and
+    ends with exit code 0 unless --strict is given.
     """
     from dataclasses import replace
 
@@ -85,7 +87,7 @@ def check(
     if stamp:
         report = replace(report, stamp=now())
     emit(report, format_=format_, output=output, table=table, explain=explain, force=force, read=inputs)
-    _end(result, chosen)
+    _end(result, chosen, strict)
 
 
 def _settles(settle: float) -> None:
@@ -106,8 +108,11 @@ def _named(limits: str | None, shelf: Catalog) -> str:
                              hint=f"give --limits FILE, or a preset: {presets}"))  # fmt: skip
 
 
-def _end(result: CheckResult, chosen: str) -> None:
-    """Say what could not be told where the report goes elsewhere, and end with exit code 3 where a limit is broken."""
+def _end(result: CheckResult, chosen: str, strict: bool) -> None:
+    """Say what could not be told where the report goes elsewhere, and end with exit code 3 where a limit is broken.
+
+    Or, with ``strict``, where one cannot be told.
+    """
     from aiplan.errors import PolicyViolatedError
     from aiplan.planners.stabilize.check_report import worst_words
     from aiplan.report.sanitize import clean_line
@@ -120,3 +125,7 @@ def _end(result: CheckResult, chosen: str) -> None:
     if result.verdict == "fail":
         message = f"{result.file.name} breaks {clean_line(worst_words(result.worst))}"
         raise PolicyViolatedError(message, code="E305", hint="the table 'limits' has every limit")
+    if strict and result.verdict == "undetermined":
+        message = f"{result.file.name} does not tell whether every limit is kept"
+        hint = "the table 'limits' says why; without --strict this is no failure"
+        raise PolicyViolatedError(message, code="E325", hint=hint)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from aiplan.errors import InputError, Problem
-from aiplan.planners.stabilize.check import judge
+from aiplan.planners.stabilize.check import blind_ramps, judge
 from aiplan.planners.stabilize.figures import Figures, figures
 from aiplan.planners.stabilize.limits import Finding, Verdict, whole_verdict
 from aiplan.planners.stabilize.limits_file import ReadLimits
-from aiplan.planners.stabilize.wave_file import WaveFile
+from aiplan.planners.stabilize.wave_file import MOST_BRIDGED, WaveFile
 from aiplan.report.model import Warn
+from aiplan.report.numbers import number as told
+
+_MEGA = 1e6
+MOST_SAID = 6
+"""Findings named in one warning [1]."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,7 +48,7 @@ def check_plan(file: WaveFile, read: ReadLimits, settle_s: float) -> CheckResult
     """
     try:
         with np.errstate(divide="raise", over="raise", invalid="raise"):
-            found = figures(file.wave, read.limits, settle_s)
+            found = figures(file.wave, read.limits, settle_s, extremes=file.extremes)
             findings = judge(file.wave, read.limits, found)
     except ArithmeticError as error:
         hint = "look for powers or limits that are far too large, far too small, or zero"
@@ -57,7 +63,7 @@ def check_plan(file: WaveFile, read: ReadLimits, settle_s: float) -> CheckResult
         found,
         whole_verdict(findings),
         worst_of(findings),
-        _warnings(file, read, findings),
+        _warnings(file, read, findings, found),
     )
 
 
@@ -70,8 +76,8 @@ def worst_of(findings: tuple[Finding, ...]) -> Finding | None:
     return None
 
 
-def _warnings(file: WaveFile, read: ReadLimits, findings: tuple[Finding, ...]) -> tuple[Warn, ...]:
-    """What a reader must know: what cannot be told, gaps, numbers that are uncertain."""
+def _warnings(file: WaveFile, read: ReadLimits, findings: tuple[Finding, ...], found: Figures) -> tuple[Warn, ...]:
+    """What a reader must know: what cannot be told or does not count, gaps, numbers that are uncertain."""
     out = list(read.warnings)
     untold: dict[str, list[str]] = {}
     for finding in findings:
@@ -79,14 +85,55 @@ def _warnings(file: WaveFile, read: ReadLimits, findings: tuple[Finding, ...]) -
             untold.setdefault(finding.why, []).append(said(finding))
     for why, whose in untold.items():
         out.append(Warn("W-STABILIZE-UNTOLD", f"undetermined: {', '.join(dict.fromkeys(whose))}: {why}"))
+    if aside := [in_words(one) for one in findings if one.verdict == "fail" and not one.binding]:
+        more = f"; and {len(aside) - MOST_SAID} more" * (len(aside) > MOST_SAID)
+        text = f"broken in transients, where it does not count: {'; '.join(aside[:MOST_SAID])}{more}"
+        out.append(Warn("W-STABILIZE-TRANSIENT", text))
+    out += [Warn("W-STABILIZE-WINDOW", text) for text in blind_ramps(found, read.limits)]
     if file.gaps:
-        longest = max(gap.end_s - gap.start_s for gap in file.gaps)
-        what = f"{len(file.gaps):,} gap{'s' * (len(file.gaps) > 1)}, {file.gap_share:.2%} of the time"
-        text = f"{what}, the longest {longest:g} s: what happened in them is not judged"
-        out.append(Warn("W-STABILIZE-GAPS", text))
+        out.append(Warn("W-STABILIZE-GAPS", _gaps_told(file)))
+    if file.between:
+        text = f"{file.between:,} of {file.rows:,} values fall between steps of {file.wave.step_s:g} s"
+        text += ": peaks, least powers and ranges take them as written; ramps, lines and flicker do not see them"
+        out.append(Warn("W-STABILIZE-RESAMPLED", text))
     if uncertain := read.parameters.uncertain():
         out.append(Warn("W-STABILIZE-MEDIAN", f"taken at their medians: {', '.join(uncertain)}"))
     return tuple(out)
+
+
+def _gaps_told(file: WaveFile) -> str:
+    """Gaps and what became of them."""
+    unseen = [gap.end_s - gap.start_s for gap in file.gaps if not gap.bridged]
+    count, bridged = len(file.gaps), len(file.gaps) - len(unseen)
+    text = f"{count:,} gap{'s' * (count > 1)}"
+    if bridged:
+        share = sum(gap.steps for gap in file.gaps if gap.bridged) / file.wave.power_w.size
+        text += f", {bridged:,} of them ({share:.2%} of the time) bridged: {MOST_BRIDGED} values missing at most"
+        text += ", read from a straight line"
+    if unseen:
+        others = f"; the other {len(unseen):,}" * bool(bridged)
+        text += f"{others}, {file.gap_share:.2%} of the time, the longest {max(unseen):g} s"
+        text += ": what happened in them is not judged"
+    return text
+
+
+def in_mega(finding: Finding) -> tuple[float | None, float | None, str]:
+    """Value and what is allowed, in MW and MW/s where they are powers."""
+    unit = {"W": "MW", "W/s": "MW/s"}.get(finding.unit, finding.unit)
+    size = 1.0 if unit == finding.unit else _MEGA
+    value, allowed = (
+        None if one is None or math.isinf(one) else one / size for one in (finding.value, finding.allowed)
+    )
+    return value, allowed, unit
+
+
+def in_words(finding: Finding) -> str:
+    """A finding in one line: limit, value, what is allowed, where."""
+    value, allowed, unit = in_mega(finding)
+    where = [f"{finding.at_hz:.4g} Hz"] if finding.at_hz is not None else []
+    where += [f"{finding.at_s:.10g} s"] if finding.at_s is not None else []
+    place = f", at {', '.join(where)}" if where else ""
+    return f"{said(finding)}: {told(value)}{f' {unit}' * (unit != '1')}, {told(allowed)} allowed{place}"
 
 
 LIMIT_WORDS = {

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aiplan.planners.stabilize.check_charts import spectrum_charts, spectrum_table, waveform_chart, waveform_table
-from aiplan.planners.stabilize.check_plan import LIMIT_WORDS, CheckResult, said
+from aiplan.planners.stabilize.check_plan import LIMIT_WORDS, CheckResult, in_mega, in_words
 from aiplan.planners.stabilize.figures import Extreme, Figures, RegimeFigures
 from aiplan.planners.stabilize.limits import Finding, Limits
 from aiplan.planners.stabilize.ramps import ramp
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from aiplan.catalog.loader import Catalog
 
 LARGEST_LINES = 8
+MOST_GAPS = 200
+"""Gaps listed: a meter that loses a value now and then loses many thousands in a day."""
 _MEGA = 1e6
 
 # id: (label, unit, formula). A test checks that every line of a report stands here.
@@ -41,7 +43,7 @@ LINES: dict[str, tuple[str, str | None, str]] = {
     "standard_deviation_mw": ("Standard deviation", "MW", "sqrt(mean (P - mean)^2)"),
     "peak_to_mean_ratio": ("Largest power over mean", None, "max P / mean P"),
     "sampling_hz": ("Values per second", "Hz", "1 / step; nothing above half of it can be seen"),
-    "gap_share": ("Share of the time in gaps", None, "steps without a value / steps"),
+    "gap_share": ("Share of the time in gaps", None, "steps without a value, bridged ones apart / steps"),
 }
 
 NOT_MODELLED = (
@@ -90,6 +92,8 @@ def _digest(result: CheckResult) -> str:
     found = hashlib.sha256(repr((result.read.sha256, result.settle_s, wave.step_s, wave.start_s)).encode())
     found.update(np.ascontiguousarray(wave.power_w).tobytes())
     found.update(b"" if wave.known is None else wave.known.tobytes())
+    for extreme in result.file.extremes or ():
+        found.update(np.ascontiguousarray(extreme).tobytes())
     return found.hexdigest()
 
 
@@ -111,23 +115,7 @@ def _headline(result: CheckResult) -> str:
 
 def worst_words(finding: Finding | None) -> str:
     """A finding in one line: limit, value, what is allowed, where."""
-    if finding is None:
-        return "none"
-    value, allowed, unit = _in_mega(finding)
-    where = [f"{finding.at_hz:.4g} Hz"] if finding.at_hz is not None else []
-    where += [f"{finding.at_s:.10g} s"] if finding.at_s is not None else []
-    place = f", at {', '.join(where)}" if where else ""
-    return f"{said(finding)}: {told(value)}{f' {unit}' * (unit != '1')}, {told(allowed)} allowed{place}"
-
-
-def _in_mega(finding: Finding) -> tuple[float | None, float | None, str]:
-    """Value and what is allowed, in MW and MW/s where they are powers."""
-    unit = {"W": "MW", "W/s": "MW/s"}.get(finding.unit, finding.unit)
-    size = 1.0 if unit == finding.unit else _MEGA
-    value, allowed = (
-        None if one is None or math.isinf(one) else one / size for one in (finding.value, finding.allowed)
-    )
-    return value, allowed, unit
+    return "none" if finding is None else in_words(finding)
 
 
 def _regimes(figures: Figures) -> list[RegimeFigures]:
@@ -218,17 +206,17 @@ def limits_table(findings: Sequence[Finding], table_id: str = "limits", title: s
         Column("regime", "state"),
         Column("value", "value", keep=True),
         Column("allowed", "allowed", keep=True),
-        Column("unit", "unit"),
+        Column("unit", "unit", keep=True),
         Column("margin_fraction", "margin"),
         Column("verdict", "verdict", keep=True),
         Column("at_s", "at", "s"),
         Column("at_hz", "at", "Hz"),
-        Column("counts", "counts"),
+        Column("counts", "in verdict"),
         Column("why", "why"),
     )
     rows: list[tuple[Cell, ...]] = []
     for one in findings:
-        value, allowed, unit = _in_mega(one)
+        value, allowed, unit = in_mega(one)
         rows.append((LIMIT_WORDS.get(one.limit, one.limit), one.name, one.regime, value, allowed,
                      "" if unit == "1" else unit, one.margin_fraction, one.verdict, one.at_s, one.at_hz, one.binding,
                      one.why))  # fmt: skip
@@ -277,10 +265,23 @@ def lines_table(waves: Sequence[tuple[str, Figures]]) -> Table:
     rows: list[tuple[Cell, ...]] = []
     for label, figures in waves:
         for part in _regimes(figures):
-            for line in largest_lines(part.found, LARGEST_LINES) if part.found else ():
+            for line in _largest_lines(part):
                 share = line.amplitude_w / figures.reference_w if figures.reference_w > 0 else None
                 rows.append((label, part.regime, line.f_hz, line.amplitude_w / _MEGA, share, line.at_s))
     return Table("lines", "Largest lines", columns, tuple(rows))
+
+
+def _largest_lines(part: RegimeFigures) -> list[Peak]:
+    """The largest lines of all spectra of a regime, largest first; a line that two of them show counts once."""
+    if not part.more:
+        return list(largest_lines(part.found, LARGEST_LINES)) if part.found else []
+    found = [(line, one.segment_s) for one in part.spectra for line in largest_lines(one, LARGEST_LINES)]
+    out: list[tuple[Peak, float]] = []
+    for line, segment_s in sorted(found, key=lambda one: -one[0].amplitude_w):
+        others = [(other, length) for other, length in out if length != segment_s]
+        if all(abs(line.f_hz - other.f_hz) >= 2.0 / min(length, segment_s) for other, length in others):
+            out.append((line, segment_s))
+    return [line for line, _ in out[:LARGEST_LINES]]
 
 
 def bands_table(waves: Sequence[tuple[str, Figures]], limits: Limits) -> Table:
@@ -318,7 +319,11 @@ def _gaps(result: CheckResult) -> Table:
         Column("duration_s", "length", "s", keep=True),
         Column("steps", "steps"),
         Column("empty_rows", "rows without a value"),
+        Column("bridged", "bridged", keep=True),
     )
-    rows = tuple((gap.start_s, gap.end_s, gap.end_s - gap.start_s, gap.steps, gap.empty_rows)
-                 for gap in result.file.gaps)  # fmt: skip
-    return Table("gaps", "Gaps", columns, rows, shown=bool(rows))
+    gaps = result.file.gaps
+    shown = sorted(sorted(gaps, key=lambda gap: -gap.steps)[:MOST_GAPS], key=lambda gap: gap.start_s)
+    title = "Gaps" if len(shown) == len(gaps) else f"Gaps, the longest {len(shown)} of {len(gaps):,}"
+    rows = tuple((gap.start_s, gap.end_s, gap.end_s - gap.start_s, gap.steps, gap.empty_rows, gap.bridged)
+                 for gap in shown)  # fmt: skip
+    return Table("gaps", title, columns, rows, shown=bool(rows))

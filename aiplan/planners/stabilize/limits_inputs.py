@@ -68,7 +68,7 @@ class _Reader:
             if found is None:
                 raise InputError(unknown_preset(self.section.preset, self.catalog, "limits.preset"))
             self.preset = self.catalog.get("limits", found)
-            self.name = f"{found}, changed" if self._overridden() else found
+            self.name = f"{found} (changed)" if self._overridden() else found
         ramps = self._ramps()
         bands = tuple(self._band(name, *pair) for name, pair in _by_name(self.preset.bands, self.section.bands).items())
         limits = Limits(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from aiplan.planners.stabilize.assess import Assessment
+from aiplan.planners.stabilize.case import Case
+from aiplan.planners.stabilize.check import blind_ramps
 from aiplan.planners.stabilize.check_charts import spectrum_charts, waveform_chart
 from aiplan.planners.stabilize.check_report import figure_values
 from aiplan.planners.stabilize.figures import Figures
@@ -267,6 +269,7 @@ def _warnings(result: Result) -> list[Warn]:
     short = [one for one in chosen.storage if "cycle life" in chosen.rejected and one.life_years < case.prices.years]
     out += [Warn("W-STABILIZE-LIFE", f"{one.technology.name} lasts {one.life_years:.3g} years, less than the "
                  f"{case.prices.years:g} it is written off over", "cost.lifetime_years") for one in short]  # fmt: skip
+    out += [Warn("W-STABILIZE-WINDOW", text, "limits") for text in blind_ramps(result.run_figures, case.limits)]
     out += [Warn("W-STABILIZE-UNDETERMINED", why, "simulation") for why in untold(result)]
     if chosen.mix.gpu is not None and not case.smoothing:
         out.append(Warn("W-STABILIZE-FLOOR", f"nothing says that {case.accelerator} can hold a floor or ramps: power "
@@ -277,12 +280,19 @@ def _warnings(result: Result) -> list[Warn]:
     return out
 
 
+def _jobs(case: Case) -> str:
+    """Jobs by name where there are several."""
+    told = [f"{name} {job.count} x {job.accelerators:,}" if job.count > 1 else f"{name} {job.accelerators:,}"
+            for name, job in case.inputs.jobs.items()]  # fmt: skip
+    return f": {', '.join(told)}" if len(told) > 1 or case.site.jobs[0].count > 1 else ""
+
+
 def _context(result: Result) -> tuple[tuple[str, str], ...]:
     case = result.case
     site = case.site
     steps = site.duration_s / site.step_s
     out = [
-        ("Job", f"{site.accelerators:,.0f} x {case.accelerator} in {case.server}"),
+        ("Job", f"{site.accelerators:,.0f} x {case.accelerator} in {case.server}{_jobs(case)}"),
         ("Run", f"{site.duration_s:,.4g} s at {1 / site.step_s:g} steps per second ({steps:,.0f}); settles in "
                 f"{case.settle_s:,.3g} s"),
         ("Limits", case.limits.name),

@@ -19,8 +19,8 @@ import numpy.typing as npt
 
 from aiplan import units
 from aiplan.errors import MAX_PROBLEMS_SHOWN, InputError, Problem
-from aiplan.inputs.reader import printable
-from aiplan.inputs.table import Rows, read_csv
+from aiplan.inputs.reader import printable, read_bytes
+from aiplan.inputs.table import MAX_CSV_BYTES, Rows, read_csv
 from aiplan.planners.arrays import Array
 from aiplan.planners.power.power_trace import MOST_S, MOST_W, Lines, cells, listed, power_columns, watts
 from aiplan.planners.stabilize.wave import Wave
@@ -42,6 +42,7 @@ values a second strays by 0.03; a choice [1]."""
 _TIMES = frozenset({"t", "time", "elapsed"})
 _DATES = ("time", "timestamp", "datetime", "date_time", "t")
 _ZONE = re.compile(r":\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)$", re.ASCII)
+_NUMBERED = re.compile(r"(.*[^\d_])\d+")
 _MISSING = frozenset({"", "nan", "na", "n/a", "null", "none", "-"})
 
 
@@ -110,7 +111,7 @@ def read_wave(path: Path, column: str = "") -> WaveFile:
     values, hardly anything but gaps, more steps than can be held (E304). All problems of a kind at once, with their
     lines.
     """
-    table = read_csv(path)
+    table = _table(path)
     time_column, names = _columns(table, column)
     lines = Lines(path, table.name, 0)
     t, begins = _times(table, time_column, lines)
@@ -132,9 +133,47 @@ def read_wave(path: Path, column: str = "") -> WaveFile:
     return WaveFile(wave, path.name, tuple(names), len(table.rows), trimmed, gaps, resampled, begins, extremes, between)
 
 
+def _table(path: Path) -> Rows:
+    """The cells; where another sign than the comma parts them, that is what is wrong."""
+    try:
+        table = read_csv(path)
+    except InputError:
+        _refuse_separators(path)
+        raise
+    if len(table.columns) == 1:
+        _refuse_separators(path)
+    return table
+
+
+def _refuse_separators(path: Path) -> None:
+    header = read_bytes(path, str(path), MAX_CSV_BYTES).split(b"\n", 1)[0]
+    if b"," in header:
+        return
+    for sign, name in ((b";", "semicolons"), (b"\t", "tabs")):
+        if sign in header:
+            hint = "export it with commas between columns, and a point in numbers"
+            raise InputError(Problem("E300", f"looks separated by {name}", "", str(path), 1, 1, hint=hint))
+
+
+def _numbered(table: Rows) -> tuple[str, ...]:
+    """Servers such as node1_mw, node2_mw: all columns of power there are, of one stem and a number each."""
+    names = [name for name in table.columns if (unit := _unit(name)) and unit.dimension == (("power", 1),)]
+    found = [_NUMBERED.fullmatch(units.stem(name)) for name in names]
+    stems = {match.group(1) if match else "" for match in found}
+    return tuple(names) if len(names) > 1 and len(stems) == 1 and "" not in stems else ()
+
+
+def _unit(name: str) -> units.Unit | None:
+    try:
+        return units.unit_of(name)
+    except ValueError:
+        return None
+
+
 def _columns(table: Rows, column: str) -> tuple[str, list[str]]:
     """The column of times, and those of power to be summed."""
-    total, servers, _, problems = power_columns(table, column, (), "E300", "give --column NAME")
+    ask = "give --column NAME; servers that are to be summed end in a number before the unit, such as node_01_mw"
+    total, servers, _, problems = power_columns(table, column, () if column else _numbered(table), "E300", ask)
     names = [name for name in table.columns if _seconds(name) is not None]
     dates = [name for name in _DATES if name in table.columns and table.rows and _is_date(table.rows[0][name])]
     found = ["t_s"] if "t_s" in names else names or dates[:1]
@@ -149,10 +188,7 @@ def _columns(table: Rows, column: str) -> tuple[str, list[str]]:
 
 def _seconds(name: str) -> float | None:
     """Seconds in the unit of a column of times; None for other columns."""
-    try:
-        unit = units.unit_of(name)
-    except ValueError:
-        return None
+    unit = _unit(name)
     is_time = unit is not None and unit.dimension == (("time", 1),) and units.stem(name) in _TIMES
     return unit.factor if unit is not None and is_time else None
 
@@ -216,9 +252,11 @@ def _impossible(t: Array, power: Array, names: Sequence[str], lines: Lines) -> t
     problems = []
     wrong = np.argwhere((power < 0) | (power > MOST_W))
     for row, place in wrong[:MAX_PROBLEMS_SHOWN].tolist():
-        value = power[row, place]
-        bound = "must not be negative" if value < 0 else f"must be at most {MOST_W:g} W"
-        message = f"{printable(names[place][:80])} {bound}, got {value:g} W"
+        unit = _unit(names[place])
+        size, sign = (unit.factor, unit.symbol) if unit is not None else (1.0, "W")
+        value = power[row, place] / size
+        bound = "must not be negative" if value < 0 else f"must be at most {MOST_W / size:g} {sign}"
+        message = f"{printable(names[place][:80])} {bound}, got {value:g} {sign}"
         problems.append(lines.problem("E303", row, message, "check the sign and the unit in the column's name"))
     far = np.flatnonzero(np.abs(t) > MOST_S)
     for row in far[:MAX_PROBLEMS_SHOWN].tolist():
