@@ -97,9 +97,10 @@ def search_s(*, compiled: bool) -> tuple[float, int]:
 def memory_mib(accelerators: int) -> float:
     """Most memory that one configuration of a job of ten minutes takes at a time [MiB].
 
-    Ends are set: those that a scenario leaves open get longer with the ramps of a larger job, and the run with them.
+    Ramps allowed grow with the job: against a fixed one a larger job ramps for longer, and its run is longer, too.
     """
-    found = case(f"jobs.main.accelerators={accelerators}", "simulation.idle_s=20", "simulation.settle_s=30")
+    ramps = [f"limits.ramp_{way}_mw_per_s={accelerators / 1e4:g}" for way in ("up", "down")]
+    found = case(f"jobs.main.accelerators={accelerators}", *ramps)
     judge(found, compiled=False).judge(MIX)
     tracemalloc.start()
     judge(found, compiled=False).judge(MIX)
