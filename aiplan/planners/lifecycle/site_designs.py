@@ -159,6 +159,7 @@ def cooling_options(
         return Cooler(where, chain, grade, load_fraction)
 
     def build(name: str, own: Mapping[str, Quantity]) -> Choice[CoolingOption]:
+        """One plant by its entry; InputError for numbers it lacks and shares that do not fit (E286)."""
         entry_id, entry = _entry(catalog, name, "cooling-plant", path)
         at = f"{path}.{name}"
         found, paths = _numbers(parameters, entry_id, entry, COOLING_FIELDS, own, at)

@@ -97,6 +97,12 @@ class _Builder:
         self.computed: dict[str, Computed] = {}
 
     def build(self) -> Case:
+        """The case the scenario describes.
+
+        Raises
+        ------
+        InputError with everything that is wrong with it, not only the first.
+        """
         inputs = self.inputs
         limits = self._caught(lambda: to_limits(inputs.limits, self.catalog, self.parameters, self.warnings))
         for name, job in inputs.jobs.items():

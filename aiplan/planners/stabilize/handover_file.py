@@ -160,6 +160,12 @@ class _Reader:
         self.rows: dict[tuple[str, str], Any] = {}
 
     def read(self) -> Handover:
+        """The rows as numbers in the units of their names.
+
+        Raises
+        ------
+        InputError (E321, E322) with every row that is missing, twice there or wrong.
+        """
         self._table()
         verdict, grade = self._line()
         power = {name: self._number("power", name, *bounds) for name, bounds in POWER.items()}

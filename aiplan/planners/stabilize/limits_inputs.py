@@ -63,6 +63,12 @@ class _Reader:
         self.name = OWN
 
     def read(self) -> Limits:
+        """The limits in W, W/s and Hz, those of the section over those of its preset.
+
+        Raises
+        ------
+        InputError as `to_limits` does.
+        """
         if self.section.preset is not None:
             found = self.catalog.names("limits").resolve(self.section.preset)
             if found is None:

@@ -36,6 +36,7 @@ class _Measures:
         self.problems: list[Problem] = []
 
     def mix(self, given: Mitigation) -> Mix:
+        """The measures as they stand, powers per accelerator [W]; what is wrong goes to ``problems``."""
         gpu = secondary = start_cap = None
         if given.gpu is not None:
             path = "mitigation.gpu"
@@ -95,6 +96,7 @@ class _Measures:
         return watts
 
     def options(self) -> Options:
+        """What the search may combine, powers per accelerator [W]; what is wrong goes to ``problems``."""
         case, search = self.case, self.case.inputs.search
         delay = self._value("search.software_delay_s", "delay of telemetry", search.software_delay_s)
         slower = self._value("search.software_slowdown_fraction", "slowdown beside a software load",
